@@ -1,0 +1,78 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Reason names why an attempt to publish was refused or a session ended. It is a log field, a metric label and a row of the
+// status page, so the set is closed.
+type Reason string
+
+// The reasons, each with its Fix below where the broadcaster can do something about it.
+const (
+	ReasonUnpublished   Reason = "unpublished"    // the broadcaster stopped
+	ReasonDisconnected  Reason = "disconnected"   // the connection broke without a word
+	ReasonReplaced      Reason = "replaced"       // a newer session took the stream over with the same key
+	ReasonShutdown      Reason = "shutdown"       // this server stops
+	ReasonTimeout       Reason = "timeout"        // nothing arrived for too long
+	ReasonNoMedia       Reason = "no media"       // published, and then sent no picture or sound
+	ReasonSlowSetup     Reason = "slow setup"     // connected, and did not publish in time
+	ReasonWrongKey      Reason = "wrong key"      // no stream has this key
+	ReasonBadName       Reason = "bad name"       // no stream name or application of ours
+	ReasonTooMany       Reason = "too many"       // the limit of sessions or connections is reached
+	ReasonBadHandshake  Reason = "bad handshake"  // not this protocol, or not a version we know
+	ReasonBadMessage    Reason = "bad message"    // the protocol's rules or our limits were broken
+	ReasonBadMedia      Reason = "bad media"      // coded media that cannot be read
+	ReasonUnsupported   Reason = "unsupported"    // a codec or command we do not take
+	ReasonNotPublishing Reason = "not publishing" // asked to play instead of publish
+	ReasonInternal      Reason = "internal error" // our fault
+)
+
+var fixes = map[Reason]string{
+	ReasonDisconnected:  "Check the network between the encoder and this server.",
+	ReasonTimeout:       "Check the encoder's network; lower its bitrate if the upload is too slow for it.",
+	ReasonNoMedia:       "Start the encoder's outputs: a session must send a picture or sound within 10 s.",
+	ReasonSlowSetup:     "Check that the encoder speaks this protocol on this port.",
+	ReasonWrongKey:      "Copy the stream key again. OBS: Settings → Stream → Stream Key.",
+	ReasonBadName:       "OBS: Settings → Stream → Server must end in /live.",
+	ReasonTooMany:       "Stop a session that is not needed.",
+	ReasonBadHandshake:  "Use rtmp:// for this port, or rtmps:// for the TLS port.",
+	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
+	ReasonUnsupported:   "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
+	ReasonNotPublishing: "Watch the stream in a browser or an HLS player; this port only takes publishers.",
+}
+
+// Fix says in one sentence what the broadcaster can do; empty where there is nothing.
+func (r Reason) Fix() string { return fixes[r] }
+
+// Error is an error with a Reason.
+type Error struct {
+	Reason Reason
+	Err    error // may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "ingest: " + string(e.Reason)
+	}
+	return fmt.Sprintf("ingest: %s: %v", e.Reason, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an *Error. The text must hold no secret.
+func Errorf(r Reason, format string, args ...any) error {
+	return &Error{Reason: r, Err: fmt.Errorf(format, args...)}
+}
+
+// ReasonOf is the Reason that err carries: ReasonUnpublished for nil, ReasonInternal where it carries none.
+func ReasonOf(err error) Reason {
+	if err == nil {
+		return ReasonUnpublished
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Reason
+	}
+	return ReasonInternal
+}

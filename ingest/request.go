@@ -1,0 +1,59 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// Request is what a broadcaster asks for at the door.
+type Request struct {
+	Protocol string // "rtmp", "srt", …: log field and metric label
+	Stream   string // the stream's name where the protocol carries one; empty where the key alone says which
+	Key      string // secret; never logged
+	Remote   string // address and port of the peer
+	Agent    string // what the encoder calls itself, cut to a sane length and printable
+	Clock    WireClock
+}
+
+// WireClock describes the timestamps of a protocol's units.
+type WireClock struct {
+	Rate int64 // ticks per second: 1000 for RTMP, 90000 for MPEG-TS
+	Bits uint  // they wrap at 2^Bits: 32 for RTMP, 33 for MPEG-TS
+}
+
+// Unit is one access unit as the wire brought it, with the wire's own timestamps.
+//
+// The Session takes the Payload over: the adapter must not write to it again.
+type Unit struct {
+	Track        int   // media.Track.ID as given to Describe
+	DTS          int64 // wire clock, wrapped to its bits
+	Offset       int64 // PTS−DTS in ticks of the wire clock; may be negative
+	RandomAccess bool  // of a picture; ignored for sound
+	Payload      []byte
+}
+
+// Attempt is one line of the journal: a session that ended, or a request that was refused.
+type Attempt struct {
+	At       time.Time     `json:"at"`
+	Protocol string        `json:"protocol"`
+	Stream   string        `json:"stream,omitempty"`
+	Remote   string        `json:"remote"`
+	Agent    string        `json:"agent,omitempty"`
+	Admitted bool          `json:"admitted"`
+	Lasted   time.Duration `json:"-"`
+	Seconds  float64       `json:"seconds"`
+	Reason   Reason        `json:"reason"`
+	Detail   string        `json:"detail,omitempty"`
+	Fix      string        `json:"fix,omitempty"`
+}
+
+// trackOf finds the track with the given ID.
+func trackOf(tracks []media.Track, id int) *media.Track {
+	for i := range tracks {
+		if tracks[i].ID == id {
+			return &tracks[i]
+		}
+	}
+	return nil
+}
