@@ -94,6 +94,10 @@ type Track struct {
 	Language   string // audio: RFC 5646 tag; "und" where unknown
 
 	Bitrate int // nominal bits per second; 0 where unknown
+
+	// Aligned promises that the track's random access points are exactly its first units in each Slot of the segment
+	// duration, as those of the ladder are. Segments of a track without it are cut where its key frames happen to be.
+	Aligned bool
 }
 
 // Kind of the track's codec.

@@ -1,0 +1,152 @@
+package ingest
+
+import "github.com/stagecast/stagecast/internal/media"
+
+// cadence turns the mapped times of one track, which carry the rounding and the jitter of the wire, into decode times that
+// obey the promise of media.AccessUnit: each unit starts exactly where the one before said it would end.
+type cadence interface {
+	// stamp takes a unit's mapped DTS and PTS offset in ticks of media.VideoClockRate and sets DTS, PTS and Duration.
+	stamp(u *media.AccessUnit, dts, offset int64)
+	// next is where the following unit is expected, in ticks of media.VideoClockRate.
+	next() int64
+}
+
+// newCadence chooses by what is known of the track.
+func newCadence(t *media.Track) cadence {
+	switch {
+	case t.Kind() == media.Audio:
+		return &sampleCount{rate: t.ClockRate, codec: t.Codec}
+	case t.FrameRate.Known():
+		return &frameLattice{lattice: media.Lattice{Rate: t.FrameRate}}
+	default:
+		return &freeRunning{}
+	}
+}
+
+// frameLattice puts the pictures of a constant frame rate on the lattice of that rate. Where the encoder left pictures
+// out, or its clock is not quite the rate it claims, decode times still go on without a step: only the presentation time
+// and the duration say what happened.
+type frameLattice struct {
+	lattice  media.Lattice
+	started  bool
+	promised int64 // DTS that the last unit promised for this one
+	index    int64 // of the lattice point that the last unit was nearest to
+	ahead    int64 // by how many points index runs ahead of the wire
+}
+
+// wrong reports that pictures come faster than the rate that the track claims: the lattice does not fit.
+func (f *frameLattice) wrong() bool { return f.ahead > 4 }
+
+func (f *frameLattice) stamp(u *media.AccessUnit, dts, offset int64) {
+	k := f.lattice.Index(dts)
+	if f.started && k <= f.index {
+		k = f.index + 1 // jitter of more than half a frame
+		f.ahead = f.index - f.lattice.Index(dts)
+	}
+	u.DTS = f.lattice.Ticks(k)
+	u.PTS = f.lattice.Ticks(k + f.lattice.Index(dts+offset) - f.lattice.Index(dts))
+	end := f.lattice.Ticks(k + 1)
+	if f.started {
+		u.DTS = f.promised
+	}
+	u.Duration = end - u.DTS
+	f.started, f.promised, f.index = true, end, k
+}
+
+func (f *frameLattice) next() int64 { return f.promised }
+
+// freeRunning serves pictures of a variable or unknown rate: the time is what the wire said, and nothing is promised.
+type freeRunning struct{ last int64 }
+
+func (f *freeRunning) stamp(u *media.AccessUnit, dts, offset int64) {
+	if dts <= f.last {
+		dts = f.last + 1
+	}
+	u.DTS, u.PTS, u.Duration = dts, dts+offset, 0
+	f.last = dts
+}
+
+func (f *freeRunning) next() int64 { return f.last }
+
+// sampleCount gives sound the time that its samples take, which the wire's timestamps only approximate (a frame of 1024
+// samples at 48 kHz is 21.33 ms). It follows the wire slowly where the two drift apart, and at once over a hole.
+type sampleCount struct {
+	rate     int64
+	codec    media.Codec
+	started  bool
+	promised int64 // in ticks of rate
+	drift    int64 // smoothed distance of the wire from the count, in ticks of rate
+}
+
+const (
+	smoothing = 16 // units over which the distance from the wire is averaged
+	slewShare = 64 // a frame is stretched or shrunk by at most this share of it
+)
+
+func (c *sampleCount) stamp(u *media.AccessUnit, dts, _ int64) {
+	at := media.Rescale(dts, media.VideoClockRate, c.rate)
+	length := audioLength(c.codec, u.Payload)
+	if !c.started {
+		c.promised = at
+	}
+	u.DTS, u.PTS, u.Duration = c.promised, c.promised, length
+	switch apart := at - c.promised; {
+	case apart > c.rate/10: // a hole: as decode times never step, this frame starts where the hole does and lasts through it
+		u.Duration += apart
+		c.drift = 0
+	default:
+		u.Duration += c.slew(apart, length)
+	}
+	c.started = true
+	c.promised = u.DTS + u.Duration
+}
+
+// slew is by how much a frame should be longer for the count to follow the wire: nothing within 5 ms.
+func (c *sampleCount) slew(apart, length int64) int64 {
+	c.drift += (apart - c.drift) / smoothing
+	if max(c.drift, -c.drift) < c.rate/200 {
+		return 0
+	}
+	step := length / slewShare
+	if c.drift < 0 {
+		step = -step
+	}
+	c.drift -= step
+	return step
+}
+
+func (c *sampleCount) next() int64 { return media.Rescale(c.promised, c.rate, media.VideoClockRate) }
+
+// audioLength is how many ticks of its track's clock an audio access unit lasts.
+func audioLength(codec media.Codec, payload []byte) int64 {
+	if codec == media.Opus {
+		return opusLength(payload)
+	}
+	return 1024
+}
+
+// opusLength reads the samples at 48 kHz of an Opus packet off its first bytes (RFC 6716 section 3.1).
+func opusLength(p []byte) int64 {
+	if len(p) == 0 {
+		return 960
+	}
+	var frame int64
+	switch config := p[0] >> 3; {
+	case config < 12:
+		frame = []int64{480, 960, 1920, 2880}[config&3]
+	case config < 16:
+		frame = []int64{480, 960}[config&1]
+	default:
+		frame = []int64{120, 240, 480, 960}[config&3]
+	}
+	frames := int64(1)
+	switch p[0] & 3 {
+	case 1, 2:
+		frames = 2
+	case 3:
+		if len(p) > 1 {
+			frames = max(1, int64(p[1]&0x3f))
+		}
+	}
+	return min(frame*frames, 5760) // "a packet MUST NOT contain more than 120 ms of audio"
+}

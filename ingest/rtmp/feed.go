@@ -1,0 +1,203 @@
+package rtmp
+
+import (
+	"bytes"
+	"log/slog"
+
+	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// feed turns the media messages of one publisher into what its Session takes: tracks and units.
+//
+// Which tracks there will be is nowhere declared for certain. Units are held back until both are known, or metadata says
+// that there is one, or it has been long enough. It is for one goroutine.
+type feed struct {
+	session   Session
+	drops     *drops
+	log       *slog.Logger
+	video     track
+	audio     track
+	meta      metadata
+	described bool
+	units     int // taken
+
+	held      []ingest.Unit // before described
+	heldBytes int
+}
+
+// track is one elementary stream as the wire has configured it.
+type track struct {
+	id     int
+	codec  media.Codec // empty before its first configuration
+	header []byte      // the sequence header as it came
+	config []byte      // the same as media.Track.Config
+	nal    nalFormat   // of H264 and HEVC
+}
+
+func newFeed(s Session, d *drops, log *slog.Logger) *feed {
+	return &feed{session: s, drops: d, log: log, video: track{id: 1}, audio: track{id: 2}}
+}
+
+// media takes an audio or video message over.
+func (f *feed) media(m message) error {
+	if len(m.payload) == 0 {
+		f.drops.add(emptyMessage, 1)
+		return nil
+	}
+	t, err := parseTag(m)
+	if err != nil {
+		return err
+	}
+	f.drops.add(otherTrack, t.others)
+	tr := &f.audio
+	if m.typeID == typeVideo {
+		tr = &f.video
+	}
+	switch t.content {
+	case configuration:
+		return f.configure(tr, t)
+	case coded:
+		return f.unit(tr, t, m)
+	case unknown:
+		f.drops.add(unknownPacket, 1)
+	}
+	return nil
+}
+
+// data takes a data message. One that cannot be read is no reason to end a broadcast.
+func (f *feed) data(m message) error {
+	meta, ok, err := parseMetadata(m)
+	if err != nil {
+		f.drops.add(badMetadata, 1)
+		return nil
+	}
+	if !ok {
+		return nil
+	}
+	f.log.Debug("metadata", "encoder", meta.encoder, "video", meta.hasVideo, "audio", meta.hasAudio, "fps", meta.frameRate.String())
+	f.meta = meta
+	return f.settle()
+}
+
+// configure takes a sequence header. Most encoders repeat it; only a new one matters.
+func (f *feed) configure(tr *track, t tag) error {
+	if tr.codec == t.codec && bytes.Equal(tr.header, t.body) {
+		return nil
+	}
+	config, nal, err := decoderConfig(t.codec, t.body)
+	if err != nil {
+		return err
+	}
+	if tr.codec != "" && !f.described { // what is held belongs to the old one
+		if err := f.describe(); err != nil {
+			return err
+		}
+	}
+	tr.codec, tr.header, tr.config, tr.nal = t.codec, bytes.Clone(t.body), config, nal
+	if f.described {
+		return f.describe()
+	}
+	return f.settle()
+}
+
+// unit takes an access unit.
+func (f *feed) unit(tr *track, t tag, m message) error {
+	if tr.codec != t.codec {
+		f.drops.add(unconfigured, 1)
+		return nil
+	}
+	u := ingest.Unit{
+		Track: tr.id, DTS: int64(m.timestamp), Offset: int64(t.offset), RandomAccess: t.key, Payload: t.body,
+	}
+	switch t.codec {
+	case media.H264, media.HEVC:
+		n, err := tr.nal.read(t.body)
+		if err != nil {
+			return err
+		}
+		if u.Payload, u.RandomAccess = n.payload, n.randomAccess; !n.picture {
+			u.Payload = nil
+		}
+	case media.AV1:
+		u.Payload = trimDelimiter(t.body)
+	}
+	if len(u.Payload) == 0 {
+		f.drops.add(emptyUnit, 1)
+		return nil
+	}
+	if 2*len(u.Payload) < len(m.payload) {
+		u.Payload = bytes.Clone(u.Payload) // or it would keep its whole message in memory, which nobody downstream counts
+	}
+	f.units++
+	if f.described {
+		return f.session.Write(u)
+	}
+	return f.hold(u)
+}
+
+// trimDelimiter takes the temporal delimiter off a temporal unit (AV1 specification, 5.3): CMAF has none.
+func trimDelimiter(b []byte) []byte {
+	const delimiter = 2<<3 | 1<<1 // obu_type 2, obu_has_size_field; its size is zero
+	if len(b) >= 2 && b[0] == delimiter && b[1] == 0 {
+		return b[2:]
+	}
+	return b
+}
+
+// hold keeps a unit until the tracks are known.
+func (f *feed) hold(u ingest.Unit) error {
+	f.held = append(f.held, u)
+	f.heldBytes += len(u.Payload)
+	span := int32(uint32(u.DTS) - uint32(f.held[0].DTS)) // may be negative: the tracks need not begin together
+	if max(span, -span) >= holdSpan || len(f.held) >= maxHeldUnits || f.heldBytes >= maxHeldBytes {
+		return f.describe()
+	}
+	return nil
+}
+
+// settle describes the tracks once they are known.
+func (f *feed) settle() error {
+	video, audio := f.video.codec != "", f.audio.codec != ""
+	only := f.meta.hasVideo != f.meta.hasAudio && f.meta.hasVideo == video && f.meta.hasAudio == audio
+	if !f.described && (video && audio || only) {
+		return f.describe()
+	}
+	return nil
+}
+
+// describe tells the Session what tracks are known, and writes what was held for that.
+func (f *feed) describe() error {
+	var tracks []media.Track
+	if f.video.codec != "" {
+		tracks = append(tracks, media.Track{
+			ID: f.video.id, Codec: f.video.codec, Config: f.video.config, FrameRate: f.meta.frameRate, Bitrate: f.meta.videoBitrate,
+		})
+	}
+	if f.audio.codec != "" {
+		tracks = append(tracks, media.Track{
+			ID: f.audio.id, Codec: f.audio.codec, Config: f.audio.config, Bitrate: f.meta.audioBitrate,
+		})
+	}
+	if err := f.session.Describe(tracks); err != nil {
+		return err
+	}
+	held := f.held
+	f.described, f.held, f.heldBytes = true, nil, 0
+	for _, u := range held {
+		if err := f.session.Write(u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end writes what is still held when the encoder has said goodbye, and reports what was dropped.
+func (f *feed) end(err error) {
+	if err == nil && len(f.held) > 0 {
+		if err := f.describe(); err != nil {
+			f.log.Debug("last units", "error", err)
+		}
+	}
+	f.drops.end()
+}

@@ -1,0 +1,131 @@
+package rtmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/pprof"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stagecast/stagecast/ingest"
+)
+
+// Server takes encoders in on one port.
+type Server struct {
+	cfg     Config
+	gate    door
+	log     *slog.Logger
+	metrics *metrics
+	limiter *limiter
+	serial  atomic.Uint64 // of connections
+	flood   throttle      // for refusals of whole connections, which cost a peer nothing
+}
+
+// New makes a Server that admits its encoders at gate, an *ingest.Gate.
+func New[S Session](cfg Config, gate Gate[S], logger *slog.Logger) *Server {
+	cfg = cfg.withDefaults()
+	return &Server{
+		cfg:     cfg,
+		gate:    doorOf(gate),
+		log:     logger.With("protocol", cfg.protocol()),
+		metrics: newMetrics(cfg.protocol()),
+		limiter: newLimiter(cfg.MaxConnections, cfg.MaxWaiting),
+	}
+}
+
+// Collector of the server's metrics, labelled with its protocol.
+func (s *Server) Collector() prometheus.Collector { return s.metrics }
+
+// Run listens and serves until ctx ends. It returns nil then, once every connection has ended; an error where the port
+// cannot be had or the listener was closed by someone else.
+func (s *Server) Run(ctx context.Context) error {
+	l := s.cfg.Listener
+	if l == nil {
+		var err error
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Address); err != nil {
+			return fmt.Errorf("rtmp: %w", err)
+		}
+	}
+	s.log.Info("listening", "address", l.Addr().String())
+
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() {
+		<-ctx.Done()
+		l.Close()
+	})
+	return s.accept(ctx, l, &running)
+}
+
+// accept starts a goroutine for each connection until ctx ends.
+func (s *Server) accept(ctx context.Context, l net.Listener, running *sync.WaitGroup) error {
+	const shortest, longest = 5 * time.Millisecond, time.Second
+	wait := shortest
+	for {
+		nc, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				nc.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("rtmp: %w", err)
+		case err != nil: // such as no free file descriptor: it comes back at once until one is free
+			s.log.Warn("accept", "error", err, "retry", wait)
+			sleep(ctx, wait)
+			wait = min(2*wait, longest)
+			continue
+		}
+		wait = shortest
+		running.Go(func() { s.serve(ctx, nc) })
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// serve is the whole life of one connection.
+func (s *Server) serve(ctx context.Context, nc net.Conn) {
+	defer nc.Close()
+	request := ingest.Request{
+		Protocol: s.cfg.protocol(),
+		Remote:   nc.RemoteAddr().String(),
+		Clock:    ingest.WireClock{Rate: 1000, Bits: 32},
+	}
+	place, err := s.limiter.enter(nc.RemoteAddr())
+	if err != nil {
+		s.metrics.refuse(err)
+		if s.flood.allow(time.Now()) {
+			s.gate.refuse(request, err)
+		}
+		return
+	}
+	defer place.leave()
+	s.metrics.connections.Inc()
+	defer s.metrics.connections.Dec()
+
+	if s.cfg.TLS != nil {
+		nc = tls.Server(nc, s.cfg.TLS)
+	}
+	id := strconv.FormatUint(s.serial.Add(1), 10)
+	pprof.Do(ctx, pprof.Labels("part", s.cfg.protocol(), "session", id), func(ctx context.Context) {
+		newConn(s, nc, place, request, s.log.With("session", id, "remote", request.Remote)).serve(ctx)
+	})
+}

@@ -1,0 +1,63 @@
+package auth_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/internal/auth"
+)
+
+func TestKeySaysWhichStream(t *testing.T) {
+	keys := auth.NewKeys(map[string]string{"live": "first-key", "other": "second-key"})
+	for _, c := range []struct{ stream, key, want string }{
+		{"", "first-key", "live"}, {"other", "second-key", "other"}, {"live", "second-key", ""}, {"", "", ""}, {"live", "first-kez", ""},
+	} {
+		got, err := keys.Authorize(context.Background(), ingest.Request{Stream: c.stream, Key: c.key})
+		require.Equal(t, c.want, got, "%+v", c)
+		if c.want == "" {
+			require.Equal(t, ingest.ReasonWrongKey, ingest.ReasonOf(err))
+		}
+	}
+}
+
+func TestStreamsAreReadStrictlyAndKeysStayOutOfErrors(t *testing.T) {
+	streams, err := auth.ParseStreams("live=abcd, two=efgh-1")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"live": "abcd", "two": "efgh-1"}, streams)
+	for _, bad := range []string{"live", "live=", "li ve=abcd", "../x=abcd", "assets=abcd", "live=sec ret", "live=abc"} {
+		_, err := auth.ParseStreams(bad)
+		require.Error(t, err, bad)
+		require.NotContains(t, err.Error(), "sec ret")
+	}
+}
+
+func TestFreshDirectoryGetsOneStreamThatIsKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	first, err := auth.KeptStreams(dir)
+	require.NoError(t, err)
+	require.Contains(t, first, "live")
+	again, err := auth.KeptStreams(dir)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	info, err := os.Stat(filepath.Join(dir, "streams"))
+	require.NoError(t, err)
+	require.EqualValues(t, 0o600, info.Mode().Perm())
+}
+
+func TestOnlyTheOperatorGetsThrough(t *testing.T) {
+	h := auth.Operator("token", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	for header, want := range map[string]int{"": 401, "Bearer": 401, "Bearer wrong": 401, "Basic token": 401, "Bearer token": 204} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", header)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, want, w.Code, header)
+	}
+}

@@ -1,0 +1,337 @@
+package origin
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/packager"
+)
+
+// Cache lifetimes. TD is the target duration. RFC 8216bis, B.1, with one departure: errors of blocking requests are kept
+// for a second and not for 4 TD, because what they say is untrue a segment later (docs/decisions/0003).
+const (
+	cacheError   = "max-age=1"
+	cachePart    = "max-age=60, immutable"
+	cacheSegment = "max-age=86400, immutable"
+)
+
+// startingWait is how long the request for a stream that is starting is held.
+const startingWait = 6 * time.Second
+
+// ServeHTTP answers GET and HEAD of
+//
+//	/STREAM/index.m3u8               the Multivariant Playlist
+//	/STREAM/status.json              how the stream stands, for its page
+//	/STREAM/RENDITION/index.m3u8     a Media Playlist, with Delivery Directives
+//	/STREAM/RENDITION/OBJECT         a part, a segment or a header
+//
+// and OPTIONS of them all. A request that waits ends when its client leaves or its time is up.
+func (o *Origin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "Age, Content-Length, Content-Range, Date")
+	h.Set("Timing-Allow-Origin", "*")
+	switch req.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "Range, If-None-Match, Content-Type")
+		h.Set("Access-Control-Max-Age", "86400")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	default:
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+		fail(w, http.StatusMethodNotAllowed)
+		return
+	}
+	name, rest, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	s := o.stream(name)
+	if s == nil {
+		fail(w, http.StatusNotFound)
+		return
+	}
+	switch rest {
+	case "index.m3u8":
+		s.serveMultivariant(w, req)
+		return
+	case "status.json":
+		s.serveStatus(w, req, o.now())
+		return
+	}
+	name, object, _ := strings.Cut(rest, "/")
+	r := s.rendition(name)
+	switch {
+	case r == nil:
+		fail(w, http.StatusNotFound)
+	case object == "index.m3u8":
+		o.servePlaylist(w, req, s, r)
+	default:
+		o.serveObject(w, req, r, object)
+	}
+}
+
+func fail(w http.ResponseWriter, status int) {
+	h := w.Header()
+	h.Set("Cache-Control", cacheError)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, http.StatusText(status)+"\n")
+}
+
+func (s *stream) serveMultivariant(w http.ResponseWriter, req *http.Request) {
+	v := s.view.Load()
+	if v.multivariant == nil && (v.State == packager.Starting || v.State == packager.Live) {
+		v = s.awaitMultivariant(req)
+	}
+	if v.multivariant == nil {
+		fail(w, http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Cache-Control", "max-age="+strconv.Itoa(max(1, int(v.Target/time.Second))))
+	writePlaylist(w, req, v.multivariant)
+}
+
+// awaitMultivariant waits for a stream that is starting: the first viewer would otherwise ask again and again.
+func (s *stream) awaitMultivariant(req *http.Request) *view {
+	t := time.NewTimer(startingWait)
+	defer t.Stop()
+	for {
+		v := s.view.Load()
+		if v.multivariant != nil {
+			return v
+		}
+		select {
+		case <-v.changed:
+		case <-t.C:
+			return v
+		case <-req.Context().Done():
+			return v
+		}
+	}
+}
+
+// status is what a stream's page needs to know.
+type status struct {
+	Stream     string           `json:"stream"`
+	State      packager.State   `json:"state"`
+	StartedAt  string           `json:"startedAt"`
+	Generation int64            `json:"generation"`
+	Now        int64            `json:"now"` // Unix time in milliseconds
+	Viewers    int64            `json:"viewers"`
+	Profile    packager.Profile `json:"profile,omitempty"`
+	PartTarget float64          `json:"partTarget"`
+}
+
+func (s *stream) serveStatus(w http.ResponseWriter, req *http.Request, now time.Time) {
+	v := s.view.Load()
+	st := status{
+		Stream: s.name, State: v.State, Generation: v.Generation, Now: now.UnixMilli(), Viewers: s.viewers(),
+		Profile: v.Profile, PartTarget: v.PartTarget.Seconds(),
+	}
+	if !v.Since.IsZero() {
+		st.StartedAt = v.Since.Format(time.RFC3339)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "max-age=1")
+	if req.Method != http.MethodHead {
+		_ = json.NewEncoder(w).Encode(st)
+	}
+}
+
+func (o *Origin) servePlaylist(w http.ResponseWriter, req *http.Request, s *stream, r *rendition) {
+	d, err := parseDirectives(req.URL.RawQuery)
+	if err != nil {
+		fail(w, http.StatusBadRequest)
+		return
+	}
+	snap, code := r.await(req, d, s)
+	if code != 0 {
+		if code == http.StatusServiceUnavailable {
+			o.metrics.timeouts.Inc()
+		}
+		fail(w, code)
+		return
+	}
+	target := snap.playlist.TargetDuration
+	age := max(1, target/2)
+	if d.msn >= 0 || d.skip {
+		age = 6 * target
+	}
+	if snap.playlist.Ended {
+		age = max(1, target)
+	}
+	w.Header().Set("Cache-Control", "max-age="+strconv.Itoa(age))
+	writePlaylist(w, req, snap.text(d.skip))
+}
+
+// await finds the snapshot that a request is to be answered with, or the status it is refused with.
+func (r *rendition) await(req *http.Request, d directives, s *stream) (*snapshot, int) {
+	snap := r.current.Load()
+	if snap == nil {
+		return r.awaitFirst(req, s)
+	}
+	if d.msn < 0 || snap.playlist.Ended || snap.has(d.msn, d.part) {
+		return snap, 0
+	}
+	if !snap.near(d) {
+		return nil, http.StatusBadRequest
+	}
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
+	// RFC 8216bis, 6.2.5.2: a reload that is held for more than three target durations is answered with 503.
+	t := time.NewTimer(3 * time.Duration(snap.playlist.TargetDuration) * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-snap.replaced:
+		case <-t.C:
+			return nil, http.StatusServiceUnavailable
+		case <-req.Context().Done():
+			return nil, http.StatusServiceUnavailable
+		}
+		snap = r.current.Load()
+		if snap.playlist.Ended || snap.has(d.msn, d.part) {
+			return snap, 0
+		}
+	}
+}
+
+func (r *rendition) awaitFirst(req *http.Request, s *stream) (*snapshot, int) {
+	if state := s.view.Load().State; state != packager.Starting && state != packager.Live {
+		return nil, http.StatusNotFound
+	}
+	t := time.NewTimer(startingWait)
+	defer t.Stop()
+	select {
+	case <-r.first:
+		return r.current.Load(), 0
+	case <-t.C:
+		return nil, http.StatusNotFound
+	case <-req.Context().Done():
+		return nil, http.StatusServiceUnavailable
+	}
+}
+
+// near reports whether what a request waits for can come within reason.
+//
+// RFC 8216bis, 6.2.5.2: a server "SHOULD immediately return Bad Request" for a Media Sequence Number beyond that of the
+// last segment plus two, or a part beyond the last part plus the Advance Part Limit.
+func (s *snapshot) near(d directives) bool {
+	whole := s.playlist.MediaSequence + int64(len(s.playlist.Segments)) - 1
+	if d.msn > whole+2 {
+		return false
+	}
+	advance := 3
+	if part := s.playlist.PartTarget; part < time.Second {
+		advance = int((3*time.Second + part - 1) / part)
+	}
+	if d.msn == whole+1 {
+		return d.part <= len(s.playlist.Open)-1+advance+1
+	}
+	return d.msn <= whole || d.part <= advance
+}
+
+func writePlaylist(w http.ResponseWriter, req *http.Request, b *body) {
+	h := w.Header()
+	h.Set("Content-Type", "application/vnd.apple.mpegurl")
+	h.Set("Vary", "Accept-Encoding")
+	text, etag := b.plain, b.etag
+	if acceptsGzip(req) {
+		text = b.gzip()
+		etag = strings.TrimSuffix(etag, `"`) + `-gz"`
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Etag", etag)
+	if req.Header.Get("If-None-Match") == etag {
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	if req.Method != http.MethodHead {
+		_, _ = w.Write(text)
+	}
+}
+
+func acceptsGzip(req *http.Request) bool {
+	for _, part := range strings.Split(req.Header.Get("Accept-Encoding"), ",") {
+		coding, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.TrimSpace(coding) == "gzip" {
+			return strings.ReplaceAll(params, " ", "") != "q=0"
+		}
+	}
+	return false
+}
+
+func etagOf(text []byte) string {
+	sum := fnv.New64a()
+	sum.Write(text)
+	return `"` + strconv.FormatUint(sum.Sum64(), 36) + `"`
+}
+
+func (o *Origin) serveObject(w http.ResponseWriter, req *http.Request, r *rendition, name string) {
+	stored := r.object(name)
+	if stored == nil {
+		if stored = r.awaitHinted(req, name); stored == nil {
+			fail(w, http.StatusNotFound)
+			return
+		}
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType(r.kind))
+	h.Set("Cache-Control", cachePart)
+	if stored.segment {
+		h.Set("Cache-Control", cacheSegment)
+	}
+	h.Set("Etag", `"`+name+`"`) // names are never used for other bytes
+	o.metrics.bytes.Add(float64(stored.size))
+	if req.Header.Get("Range") != "" || req.Header.Get("If-None-Match") != "" {
+		http.ServeContent(w, req, "", time.Time{}, &reader{chunks: stored.chunks, size: stored.size})
+		return
+	}
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("Content-Length", strconv.FormatInt(stored.size, 10))
+	if req.Method == http.MethodHead {
+		return
+	}
+	for _, chunk := range stored.chunks {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+// awaitHinted waits for a part that the playlist hints at, and returns nil for any other name, or when the part turns out
+// not to come.
+//
+// RFC 8216bis, 6.2.6: the request is held until all of the part can be sent.
+func (r *rendition) awaitHinted(req *http.Request, name string) *object {
+	snap := r.current.Load()
+	if snap == nil || name != snap.playlist.PreloadHint {
+		return r.object(name) // it may just have been put
+	}
+	t := time.NewTimer(3 * time.Duration(snap.playlist.TargetDuration) * time.Second)
+	defer t.Stop()
+	select {
+	case <-snap.replaced:
+	case <-t.C:
+	case <-req.Context().Done():
+	}
+	return r.object(name)
+}
+
+func contentType(kind media.Kind) string {
+	if kind == media.Audio {
+		return "audio/mp4"
+	}
+	return "video/mp4"
+}

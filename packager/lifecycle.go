@@ -1,0 +1,134 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stagecast/stagecast/internal/hub"
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// measure keeps the distance of arrival from media time, by which it is told later what is overdue.
+func (p *Packager) measure(r *rendition, u media.AccessUnit) {
+	if r != p.order[0] {
+		return
+	}
+	lag := time.Since(media.Time(u.DTS+u.Duration, r.track.ClockRate))
+	if p.lag == 0 {
+		p.lag = lag
+	}
+	p.lag += (lag - p.lag) / 32
+}
+
+// lost ends the current publication: everything open is closed, and the stream waits. It returns for how long.
+func (p *Packager) lost(reason error) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.order {
+		if r.held != nil {
+			u := *r.held
+			r.held = nil
+			u.Duration = max(1, r.track.ClockRate/30)
+			p.place(r, u)
+		}
+	}
+	for _, u := range p.lead.waiting {
+		r := p.byTrack[u.Track]
+		p.follows(r, u, media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate))
+	}
+	p.lead.waiting = nil
+	for _, r := range p.order {
+		p.close(r)
+	}
+	p.started = false
+	if errors.Is(reason, hub.ErrReplaced) {
+		return p.config.Grace
+	}
+	p.state = Reconnecting
+	p.present()
+	if errors.Is(reason, hub.ErrEnded) {
+		return p.config.EndGrace
+	}
+	p.log.Warn("encoder lost, waiting for it", "reason", reason, "grace", p.config.Grace)
+	return p.config.Grace
+}
+
+// end closes the broadcast: EXT-X-ENDLIST in every playlist.
+func (p *Packager) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = Ended
+	for _, r := range p.order {
+		p.put(r, nil, nil, true)
+	}
+	p.present()
+	p.target = 0
+	p.log.Info("broadcast ended", "seconds", time.Since(p.since).Seconds())
+}
+
+// watch lists gaps for what does not come.
+func (p *Packager) watch(ctx context.Context) error {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		select {
+		case now := <-t.C:
+			p.mu.Lock()
+			p.overdue(now)
+			p.mu.Unlock()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// overdue closes segments and lists gaps whose time has passed, so that the playlist never freezes.
+//
+// RFC 8216bis, 6.2.1: a new Media Segment is published no later than 1.5 target durations after the one before.
+func (p *Packager) overdue(now time.Time) {
+	if p.state != Live && p.state != Reconnecting {
+		return
+	}
+	d := p.config.SegmentDuration
+	slack := d * 45 / 100
+	for _, r := range p.order {
+		if len(r.listed) == 0 {
+			continue
+		}
+		length := d
+		if p.lead.leader != nil {
+			length = max(d, time.Duration(p.target)*time.Second)
+		}
+		for now.After(p.gapStart(r).Add(length + p.lag + slack)) {
+			if r.opened {
+				p.close(r)
+			} else {
+				p.reach(r, r.number+1)
+			}
+		}
+	}
+}
+
+// present tells the sink how the stream stands, and moves it to Live with its first whole segments.
+func (p *Packager) present() {
+	ready := len(p.order) > 0
+	for _, r := range p.order {
+		ready = ready && len(r.listed) > 0
+	}
+	ready = ready && p.target != 0
+	if ready && p.started && (p.state == Starting || p.state == Reconnecting) {
+		p.state = Live
+	}
+	pr := Presentation{
+		Stream: p.stream, State: p.state, Since: p.since, Generation: p.generation, Profile: p.config.Profile,
+		PartTarget: p.config.Profile.PartTarget(), Target: time.Duration(p.target) * time.Second,
+	}
+	for _, r := range p.order {
+		pr.Renditions = append(pr.Renditions, r.describe())
+	}
+	if ready {
+		pr.Multivariant = p.multivariant()
+	}
+	p.sink.Present(pr)
+}

@@ -1,0 +1,232 @@
+package packager
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/stagecast/stagecast/internal/cmaf"
+	"github.com/stagecast/stagecast/internal/hls"
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// rendition is one Media Playlist in the making. It knows how to fill parts and segments; where a segment is cut is its
+// caller's decision (see cut.go).
+type rendition struct {
+	config  Config
+	token   string // makes object names unique across broadcasts and restarts
+	track   media.Track
+	segment int64 // nominal segment duration in ticks of the track
+	target  int64 // PART-TARGET in ticks of the track
+
+	header *Object // put with the next update when not nil
+	mapped string  // name of the current header
+
+	// The segment that is being filled.
+	number       int64 // its Media Sequence Number
+	fresh        bool  // the next segment stands after a discontinuity
+	opened       bool  // it has media
+	openPTS      int64 // of its first unit
+	ticks        int64 // of media in its parts and in the open part
+	parts        []hls.Part
+	chunks       [][]byte
+	head         *hls.Segment
+	sequence     uint32 // of the last chunk
+	listed       []*listing
+	discs        int64 // discontinuities so far
+	lastTicks    int64 // length of the last segment
+	peak         int64 // bits per second of the largest segment so far
+	bits         int64 // of the segments in listed
+	dropped      int64
+	units        int64   // in the open segment
+	measuredRate float64 // units per second in the last segment
+
+	// The part that is being filled.
+	samples   []cmaf.Sample
+	partDTS   int64
+	partTicks int64
+	endPTS    int64 // end of the newest unit, for gaps
+	held      *media.AccessUnit
+}
+
+// listing is a segment of the playlist with what only the packager needs to know of it.
+type listing struct {
+	segment *hls.Segment
+	disc    int64 // its Discontinuity Sequence Number
+	bits    int64
+}
+
+func newRendition(c Config, token string) *rendition {
+	return &rendition{config: c, token: token}
+}
+
+// use makes t the track that the rendition's units belong to from now on.
+func (r *rendition) use(t media.Track) error {
+	header, err := cmaf.Header(&t)
+	if err != nil {
+		return fmt.Errorf("packager: rendition %s: %w", t.Rendition, err)
+	}
+	r.track = t
+	r.segment = int64(r.config.SegmentDuration/time.Second) * t.ClockRate
+	r.target = int64(r.config.Profile.PartTarget()/time.Millisecond) * t.ClockRate / 1000
+	sum := fnv.New64a()
+	sum.Write(header)
+	name := "init-" + strconv.FormatUint(sum.Sum64(), 36) + r.extension()
+	if name != r.mapped {
+		r.mapped, r.header = name, &Object{Name: name, Chunks: [][]byte{header}}
+	}
+	return nil
+}
+
+func (r *rendition) extension() string {
+	if r.track.Kind() == media.Audio {
+		return ".m4a"
+	}
+	return ".mp4"
+}
+
+func (r *rendition) segmentName(number int64) string {
+	return strconv.FormatInt(number, 10) + "-" + r.token + r.extension()
+}
+
+func (r *rendition) partName(number int64, index int) string {
+	return strconv.FormatInt(number, 10) + "." + strconv.Itoa(index) + "-" + r.token + r.extension()
+}
+
+// add puts one unit with a known duration into the open segment. It returns the part that the unit does not fit into any
+// more, closed before it, or nil.
+//
+// RFC 8216bis, EXT-X-PART: a part's duration MUST NOT exceed PART-TARGET, so a part is closed before the unit that would
+// cross it.
+func (r *rendition) add(u media.AccessUnit) (closed *Object) {
+	if len(r.samples) > 0 && r.partTicks+u.Duration > r.target {
+		closed = r.closePart()
+	}
+	if !r.opened {
+		r.open(u)
+	}
+	if len(r.samples) == 0 {
+		r.partDTS = u.DTS
+	}
+	r.samples = append(r.samples, cmaf.Sample{
+		Duration: uint32(u.Duration), CompositionOffset: int32(u.PTS - u.DTS), RandomAccess: u.RandomAccess, Payload: u.Payload,
+	})
+	r.partTicks += u.Duration
+	r.ticks += u.Duration
+	r.units++
+	r.endPTS = u.PTS + u.Duration
+	return closed
+}
+
+// full reports that no further unit like the last one fits into the open part.
+func (r *rendition) full() bool {
+	if len(r.samples) == 0 {
+		return false
+	}
+	return r.partTicks+int64(r.samples[len(r.samples)-1].Duration) > r.target
+}
+
+func (r *rendition) open(u media.AccessUnit) {
+	r.opened, r.openPTS = true, u.PTS
+	r.head = &hls.Segment{
+		URI: r.segmentName(r.number), Map: r.mapped, Discontinuity: r.fresh,
+		ProgramDateTime: media.Time(u.PTS, r.track.ClockRate),
+	}
+	if r.fresh {
+		r.discs++
+		r.fresh = false
+	}
+}
+
+// closePart makes the open part into a chunk; nil where it is empty. This is the one allocation that a part costs: its
+// bytes are also those of the segment, and are what every viewer is sent.
+func (r *rendition) closePart() *Object {
+	if len(r.samples) == 0 {
+		return nil
+	}
+	r.sequence++
+	track := cmaf.ChunkTrack{TrackID: 1, BaseDecodeTime: uint64(r.partDTS), Samples: r.samples, Kind: r.track.Kind()}
+	chunk := cmaf.AppendChunk(make([]byte, 0, cmaf.ChunkSize(track)), r.sequence, track)
+	part := hls.Part{
+		URI: r.partName(r.number, len(r.parts)), Duration: span(r.partTicks, r.track.ClockRate),
+		Independent: r.samples[0].RandomAccess,
+	}
+	r.parts = append(r.parts, part)
+	r.chunks = append(r.chunks, chunk)
+	clear(r.samples) // let go of the payloads
+	r.samples, r.partTicks = r.samples[:0], 0
+	return &Object{Name: part.URI, Chunks: r.chunks[len(r.chunks)-1:]}
+}
+
+// closeSegment lists the open segment, whose last part must have been closed, and begins the next.
+func (r *rendition) closeSegment() *Object {
+	s := r.head
+	s.Duration = span(r.ticks, r.track.ClockRate)
+	s.Parts = r.parts
+	object := &Object{Name: s.URI, Chunks: r.chunks}
+	bits := int64(object.Size()) * 8
+	if r.ticks > r.segment/4 { // a few frames say nothing of a rate
+		r.peak = max(r.peak, bits*r.track.ClockRate/r.ticks)
+	}
+	if r.ticks > 0 {
+		r.measuredRate = float64(r.units*r.track.ClockRate) / float64(r.ticks)
+	}
+	r.units, r.lastTicks = 0, r.ticks
+	r.list(&listing{segment: s, disc: r.discs, bits: bits})
+	r.opened, r.ticks, r.head = false, 0, nil
+	r.parts, r.chunks = make([]hls.Part, 0, cap(r.parts)), make([][]byte, 0, cap(r.chunks))
+	return object
+}
+
+// gap lists a segment of nominal length that there is no media for, and begins the next.
+func (r *rendition) gap(start time.Time) {
+	s := &hls.Segment{
+		URI: r.segmentName(r.number), Map: r.mapped, Duration: r.config.SegmentDuration, ProgramDateTime: start,
+		Gap: true, Discontinuity: r.fresh,
+	}
+	for rest := s.Duration; rest > 0; {
+		d := min(rest, r.config.Profile.PartTarget())
+		s.Parts = append(s.Parts, hls.Part{URI: r.partName(r.number, len(s.Parts)), Duration: d, Gap: true})
+		rest -= d
+	}
+	if r.fresh {
+		r.discs++
+		r.fresh = false
+	}
+	r.list(&listing{segment: s, disc: r.discs})
+}
+
+func (r *rendition) list(l *listing) {
+	r.listed = append(r.listed, l)
+	r.bits += l.bits
+	r.number++
+}
+
+// trim takes segments off the head of the list while at least the window is left.
+//
+// RFC 8216bis, 6.2.2: segments are removed in order, and at least three target durations stay; the window is longer.
+func (r *rendition) trim() {
+	var total time.Duration
+	for _, l := range r.listed {
+		total += l.segment.Duration
+	}
+	for len(r.listed) > 6 && total-r.listed[0].segment.Duration >= r.config.Window {
+		total -= r.listed[0].segment.Duration
+		r.bits -= r.listed[0].bits
+		r.listed[0] = nil
+		r.listed = r.listed[1:]
+	}
+}
+
+// forget empties the list for a new broadcast; numbers go on.
+func (r *rendition) forget() {
+	r.listed, r.bits, r.peak, r.lastTicks = nil, 0, 0, 0
+	r.parts, r.chunks, r.samples = nil, nil, nil
+	r.opened, r.ticks, r.partTicks, r.head, r.held = false, 0, 0, nil, nil
+}
+
+// span converts ticks of rate to a duration, rounded to the nanosecond.
+func span(ticks, rate int64) time.Duration {
+	return time.Duration((ticks*1e9 + rate/2) / rate)
+}

@@ -1,0 +1,76 @@
+/** A span of media time in seconds. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+export interface HoleFacts {
+  /** The playhead, s. */
+  time: number;
+  /** Milliseconds for which it has wanted to move and could not. */
+  stalledFor: number;
+  /** What the media element has, in order. */
+  buffered: Span[];
+  /** What the playlist lists with media (gaps left out, neighbours joined), in order. */
+  listed: Span[];
+  /** Where a viewer of the live edge should be, s. */
+  livePosition: number;
+}
+
+const settleMs = 400; // hls.js closes small holes by itself within this time
+const enoughAhead = 0.9; // s of media beyond a hole before it is worth jumping, or playback would run dry at once
+const lostMs = 4000; // stalled this long although the playlist goes on: something was lost on the way
+const inset = 0.05; // s: land inside the media, not on its edge
+
+/**
+ * Where the playhead must go to get out of a hole, or undefined to stay.
+ *
+ * While an encoder reconnects the playlist lists gaps. Playback stands at the first of them, and no download will ever fill
+ * it: when there is media beyond, jump to it, as near to the live position as it reaches.
+ */
+export function jumpTarget(f: HoleFacts): number | undefined {
+  if (f.stalledFor < settleMs || aheadOf(f.buffered, f.time) > 0.25) {
+    return undefined;
+  }
+  const buffered = f.buffered.find((s) => s.start > f.time && s.end - s.start >= enoughAhead);
+  if (buffered) {
+    return landing(buffered, f.livePosition);
+  }
+  const last = f.listed.at(-1);
+  const first = f.listed[0];
+  if (!last || !first) {
+    return undefined;
+  }
+  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
+  if (!here && last.start > f.time && last.end - last.start >= enoughAhead) {
+    return landing(last, f.livePosition);
+  }
+  if (here && f.stalledFor > lostMs && last.end - f.time > lostMs / 1000) {
+    return landing(last, f.livePosition);
+  }
+  return undefined;
+}
+
+/** Seconds of media from `time` on without a hole. */
+export function aheadOf(spans: Span[], time: number): number {
+  const here = spans.find((s) => s.start - inset <= time && s.end > time);
+  return here ? here.end - time : 0;
+}
+
+/** Joins neighbours that touch, within `slack` seconds. */
+export function join(spans: Span[], slack = 0.1): Span[] {
+  const out: Span[] = [];
+  for (const s of spans) {
+    const last = out.at(-1);
+    if (last && s.start - last.end <= slack) {
+      last.end = Math.max(last.end, s.end);
+    } else {
+      out.push({ ...s });
+    }
+  }
+  return out;
+}
+
+function landing(s: Span, livePosition: number): number {
+  return Math.max(s.start + inset, Math.min(livePosition, s.end - enoughAhead));
+}

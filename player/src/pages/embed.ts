@@ -1,0 +1,8 @@
+import { StagecastPlayer } from '../ui/element';
+import { streamName } from './name';
+
+const name = streamName(location.pathname);
+const player = new StagecastPlayer();
+document.title = `${name} – Stagecast`;
+player.setAttribute('stream', name);
+document.getElementById('stage')!.append(player);
