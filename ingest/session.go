@@ -57,7 +57,9 @@ func (s *Session) Describe(tracks []media.Track) error {
 		if err := cmaf.Complete(&t); err != nil {
 			return &Error{Reason: ReasonBadMedia, Err: err}
 		}
-		t.Rendition = t.Kind().String()
+		if t.Rendition = "audio"; t.Kind() == media.Video {
+			t.Rendition = "source"
+		}
 		complete[i] = t
 	}
 	if len(complete) == 0 {

@@ -9,6 +9,8 @@ package packager
 import (
 	"fmt"
 	"time"
+
+	"github.com/stagecast/stagecast/internal/hub"
 )
 
 // Profile is how much latency a stream trades for requests. Part targets are ones that every common frame rate and AAC
@@ -48,6 +50,7 @@ func (p Profile) Validate() error {
 
 // Config of a Packager. The zero value has the defaults.
 type Config struct {
+	Stage           hub.Stage     // which publications to package: Ladder when empty, Source to pass sources on as they came
 	Profile         Profile       // Low when empty
 	SegmentDuration time.Duration // 2 s when zero; whole seconds
 	Window          time.Duration // what a live playlist lists; 60 s when zero, and never less than 6 segments
@@ -56,6 +59,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Stage == "" {
+		c.Stage = hub.Ladder
+	}
 	if c.Profile == "" {
 		c.Profile = Low
 	}

@@ -47,7 +47,7 @@ type Packager struct {
 	lag        time.Duration // of arrival over media time, smoothed
 }
 
-// New makes a Packager for one stream, which takes the stream's Ladder publications from h.
+// New makes a Packager for one stream, which takes the stream's publications from h.
 func New(c Config, stream string, h *hub.Hub, sink Sink, log *slog.Logger) *Packager {
 	return &Packager{
 		config: c.withDefaults(), stream: stream, hub: h, sink: sink, log: log.With("stream", stream),
@@ -65,7 +65,7 @@ func (p *Packager) Run(ctx context.Context) error {
 
 // follow reads one publication after the other.
 func (p *Packager) follow(ctx context.Context) error {
-	key := hub.Key{Stream: p.stream, Stage: hub.Ladder}
+	key := hub.Key{Stream: p.stream, Stage: p.config.Stage}
 	var last *hub.Publication
 	var patience <-chan time.Time
 	for {

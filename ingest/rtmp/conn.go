@@ -74,7 +74,7 @@ func (c *conn) serve(ctx context.Context) {
 	c.end(err)
 	c.log.Debug("connection ended", "reason", string(ingest.ReasonOf(err)), "bytes", c.wire.received)
 	if c.tell(err) {
-		c.wire.linger()
+		c.wire.linger(err != nil)
 	}
 }
 

@@ -85,15 +85,10 @@ func peerOf(addr net.Addr) netip.Prefix {
 	return p
 }
 
-// throttle lets one event a second through.
-type throttle struct {
-	mu   sync.Mutex // guards next
-	next time.Time
-}
+// throttle lets one event a second through. It is for one goroutine.
+type throttle struct{ next time.Time }
 
 func (t *throttle) allow(now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if now.Before(t.next) {
 		return false
 	}

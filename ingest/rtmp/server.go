@@ -88,7 +88,9 @@ func (s *Server) accept(ctx context.Context, l net.Listener, running *sync.WaitG
 			continue
 		}
 		wait = shortest
-		running.Go(func() { s.serve(ctx, nc) })
+		if place := s.admit(nc); place != nil {
+			running.Go(func() { s.serve(ctx, nc, place) })
+		}
 	}
 }
 
@@ -101,31 +103,42 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// serve is the whole life of one connection.
-func (s *Server) serve(ctx context.Context, nc net.Conn) {
-	defer nc.Close()
-	request := ingest.Request{
+// request is what is known of a connection before its first byte.
+func (s *Server) request(nc net.Conn) ingest.Request {
+	return ingest.Request{
 		Protocol: s.cfg.protocol(),
 		Remote:   nc.RemoteAddr().String(),
 		Clock:    ingest.WireClock{Rate: 1000, Bits: 32},
 	}
-	place, err := s.limiter.enter(nc.RemoteAddr())
-	if err != nil {
-		s.metrics.refuse(err)
-		if s.flood.allow(time.Now()) {
-			s.gate.refuse(request, err)
-		}
-		return
+}
+
+// admit finds a place for a connection, or closes it.
+func (s *Server) admit(nc net.Conn) *place {
+	p, err := s.limiter.enter(nc.RemoteAddr())
+	if err == nil {
+		return p
 	}
-	defer place.leave()
+	nc.Close()
+	s.metrics.refuse(err)
+	if s.flood.allow(time.Now()) {
+		s.gate.refuse(s.request(nc), err)
+	}
+	return nil
+}
+
+// serve is the whole life of one connection.
+func (s *Server) serve(ctx context.Context, nc net.Conn, p *place) {
+	defer p.leave()
+	defer nc.Close()
 	s.metrics.connections.Inc()
 	defer s.metrics.connections.Dec()
 
+	request := s.request(nc)
 	if s.cfg.TLS != nil {
 		nc = tls.Server(nc, s.cfg.TLS)
 	}
 	id := strconv.FormatUint(s.serial.Add(1), 10)
 	pprof.Do(ctx, pprof.Labels("part", s.cfg.protocol(), "session", id), func(ctx context.Context) {
-		newConn(s, nc, place, request, s.log.With("session", id, "remote", request.Remote)).serve(ctx)
+		newConn(s, nc, p, request, s.log.With("session", id, "remote", request.Remote)).serve(ctx)
 	})
 }

@@ -87,12 +87,12 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, w.fault(err)
 }
 
-// linger closes our side and reads on until the peer closes its own: a socket that is closed with unread bytes is reset,
-// and the last answer would be lost with it.
-func (w *wire) linger() {
-	now := time.Now()
-	w.SetDeadline(now.Add(lingerTimeout))
-	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
+// linger reads on until the peer closes, for a moment: a socket that is closed with unread bytes is reset, and the last
+// answer would be lost with it. hangUp closes our side first; without it the peer may say its own goodbye to the end, and
+// GStreamer takes it for an error where it may not.
+func (w *wire) linger(hangUp bool) {
+	w.SetDeadline(time.Now().Add(lingerTimeout))
+	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && hangUp {
 		half.CloseWrite()
 	}
 	io.Copy(io.Discard, w.Conn)

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/packager"
+)
+
+// Config is every key there is. Each is a line of the file, an environment variable (STAGECAST_ and the path in capitals)
+// and a flag; a flag beats the environment, which beats the file.
+type Config struct {
+	Data    string `default:"./data" help:"Directory for keys, tokens and, later, recordings."`
+	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. Without it they are kept in DATA/streams."`
+	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
+
+	HTTP  HTTPConfig  `embed:"" prefix:"http."`
+	TLS   TLSConfig   `embed:"" prefix:"tls."`
+	Admin AdminConfig `embed:"" prefix:"admin."`
+	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
+	HLS   HLSConfig   `embed:"" prefix:"hls."`
+	Log   LogConfig   `embed:"" prefix:"log."`
+
+	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
+	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
+}
+
+// HTTPConfig is where viewers come.
+type HTTPConfig struct {
+	Address    string `default:":8080" help:"Viewers' pages and HLS."`
+	TLSAddress string `default:":8443" help:"The same over TLS, where there is a certificate."`
+	URL        string `help:"Base URL that viewers use, for links; guessed when empty."`
+}
+
+// TLSConfig is the certificate.
+type TLSConfig struct {
+	Certificate string `type:"path" help:"PEM file with the certificate chain."`
+	Key         string `type:"path" help:"PEM file with its private key."`
+}
+
+// AdminConfig is the operator's door.
+type AdminConfig struct {
+	Address string `default:"127.0.0.1:9000" help:"Status page, API, metrics and profiles: keep it private."`
+	Token   string `help:"The operator's token. Without it one is made and kept in DATA/admin-token."`
+}
+
+// RTMPConfig is the broadcasters' door.
+type RTMPConfig struct {
+	Address    string `default:":1935" help:"RTMP."`
+	TLSAddress string `default:":1936" help:"RTMPS, where there is a certificate."`
+}
+
+// HLSConfig is what comes out.
+type HLSConfig struct {
+	Profile string        `default:"low" help:"Latency: ultra (parts of 0.334 s, 12 requests per viewer-second), low (0.5 s, 8) or standard (1 s, 4)."`
+	Window  time.Duration `default:"60s" help:"How far back the live playlist goes."`
+	Grace   time.Duration `default:"60s" help:"How long a stream that lost its encoder waits for it."`
+}
+
+// LogConfig is how it talks.
+type LogConfig struct {
+	Level  string `default:"info" help:"debug, info, warn or error."`
+	Format string `default:"text" help:"text or json."`
+}
+
+// Validate is called by kong once all sources have been read.
+func (c *Config) Validate() error {
+	if err := packager.Profile(c.HLS.Profile).Validate(); err != nil {
+		return fmt.Errorf("hls.profile: %w", err)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		return errors.New("tls.certificate and tls.key go together: give both or none")
+	}
+	if c.HLS.Window < 12*time.Second || c.HLS.Window > 24*time.Hour {
+		return errors.New("hls.window must be between 12s and 24h")
+	}
+	if c.HLS.Grace < time.Second || c.HLS.Grace > time.Hour {
+		return errors.New("hls.grace must be between 1s and 1h")
+	}
+	if c.MaxSessions < 1 {
+		return errors.New("max-sessions must be at least 1")
+	}
+	if _, err := auth.ParseStreams(c.Streams); err != nil {
+		return fmt.Errorf("streams: %w", err)
+	}
+	return nil
+}
+
+// file is a configuration file as a source of flags.
+type file struct {
+	path   string
+	values map[string]value
+}
+
+type value struct {
+	text string
+	line int
+}
+
+// readFile flattens the file's keys to the names of flags: http.address.
+func readFile(path string) (*file, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f := &file{path: path, values: make(map[string]value)}
+	for _, doc := range parsed.Docs {
+		if err := f.flatten("", doc.Body); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func (f *file) flatten(prefix string, node ast.Node) error {
+	switch n := node.(type) {
+	case nil, *ast.NullNode, *ast.CommentGroupNode:
+		return nil
+	case *ast.MappingNode:
+		for _, entry := range n.Values {
+			if err := f.entry(prefix, entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *ast.MappingValueNode:
+		return f.entry(prefix, n)
+	}
+	return fmt.Errorf("%s:%d: %s must hold keys", f.path, node.GetToken().Position.Line, strings.TrimSuffix(prefix, "."))
+}
+
+func (f *file) entry(prefix string, entry *ast.MappingValueNode) error {
+	line := entry.Key.GetToken().Position.Line
+	name := prefix + strings.ReplaceAll(entry.Key.GetToken().Value, "_", "-")
+	switch v := entry.Value.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return f.flatten(name+".", v)
+	case *ast.SequenceNode, *ast.AliasNode, *ast.AnchorNode:
+		return fmt.Errorf("%s:%d: %s takes one value", f.path, line, name)
+	default:
+		f.values[name] = value{entry.Value.GetToken().Value, line}
+	}
+	return nil
+}
+
+// Validate implements kong.Resolver: a key that no flag has is refused, with its line.
+func (f *file) Validate(app *kong.Application) error {
+	known := make(map[string]bool)
+	for _, flag := range app.Flags {
+		known[flag.Name] = true
+	}
+	var unknown []string
+	for name, v := range f.values {
+		if !known[name] || notAKey[name] {
+			unknown = append(unknown, fmt.Sprintf("%s:%d: unknown key %q", f.path, v.line, name))
+		}
+	}
+	sort.Strings(unknown)
+	if len(unknown) > 0 {
+		return errors.New(strings.Join(unknown, "\n"))
+	}
+	return nil
+}
+
+// notAKey are flags that cannot stand in a file.
+var notAKey = map[string]bool{"config": true, "help": true, "version": true}
+
+// Resolve implements kong.Resolver. Flags are parsed after it, and what the environment sets is left alone.
+func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
+	if v, ok := f.values[flag.Name]; ok {
+		return v.text, nil
+	}
+	return nil, nil
+}
+
+// environment is the variable of a flag: STAGECAST_HTTP_ADDRESS for http.address.
+func environment(flag string) string {
+	return "STAGECAST_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(flag))
+}

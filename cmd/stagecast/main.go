@@ -1,0 +1,112 @@
+// Command stagecast takes a live programme in over RTMP, encodes it into renditions and serves them as Low-Latency HLS.
+//
+// This package is the only one that knows all others: it reads the configuration, joins the parts in the order media
+// flows, and stops them in reverse.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "development"
+
+// cli is the command line.
+type cli struct {
+	Config `embed:""`
+
+	File    string           `name:"config" type:"path" env:"STAGECAST_CONFIG" placeholder:"FILE" help:"Configuration file (YAML). Every flag below can stand in it: http.address is address under http."`
+	Version kong.VersionFlag `help:"Print the version."`
+
+	Run   runCmd   `cmd:"" default:"1" help:"Start the server (the default)."`
+	Check checkCmd `cmd:"" name:"config" help:"Work with the configuration: 'stagecast config check' reads it, says what is wrong, and exits."`
+}
+
+type runCmd struct{}
+
+type checkCmd struct {
+	Action string `arg:"" enum:"check" help:"check"`
+}
+
+func main() {
+	if err := execute(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "stagecast: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func execute(args []string) error {
+	var c cli
+	options := []kong.Option{
+		kong.Name("stagecast"),
+		kong.Description("Live broadcast from OBS to any HLS player. Without arguments it starts everything on this machine, on defaults."),
+		kong.Vars{"version": version},
+		kong.PostBuild(func(k *kong.Kong) error {
+			for _, f := range k.Model.Flags {
+				if len(f.Envs) == 0 && f.Name != "help" && f.Name != "version" {
+					f.Envs = []string{environment(f.Name)}
+					f.Value.Tag.Envs = f.Envs
+				}
+			}
+			return nil
+		}),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
+	}
+	if path := configPath(args); path != "" {
+		f, err := readFile(path)
+		if err != nil {
+			return err
+		}
+		options = append(options, kong.Resolvers(f))
+	}
+	k, err := kong.New(&c, options...)
+	if err != nil {
+		return err
+	}
+	ctx, err := k.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w\nRun 'stagecast --help' for all settings", err)
+	}
+	if ctx.Command() != "run" {
+		fmt.Println("configuration is good")
+		return nil
+	}
+	tuneMemory()
+	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	err = run(stop, &c.Config, os.Stdout, os.Stderr)
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// configPath finds the file before the other flags are parsed, because it is a source of them.
+func configPath(args []string) string {
+	for i, a := range args {
+		if a == "--config" && i+1 < len(args) {
+			return args[i+1]
+		}
+		if len(a) > 9 && a[:9] == "--config=" {
+			return a[9:]
+		}
+	}
+	return os.Getenv("STAGECAST_CONFIG")
+}
+
+// tuneMemory makes the collector run more often than Go's default, which lets garbage grow to the size of what is live:
+// nearly all of that is media without pointers, and costs nothing to mark.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(20)
+	}
+}

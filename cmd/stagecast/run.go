@@ -1,0 +1,336 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/rtmp"
+	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/internal/control"
+	"github.com/stagecast/stagecast/internal/hub"
+	"github.com/stagecast/stagecast/internal/telemetry"
+	"github.com/stagecast/stagecast/internal/web"
+	"github.com/stagecast/stagecast/origin"
+	"github.com/stagecast/stagecast/packager"
+	"github.com/stagecast/stagecast/player"
+	"github.com/stagecast/stagecast/transcode"
+)
+
+// server is the parts of one process, in the order media flows.
+type server struct {
+	config   *Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	started  time.Time
+	streams  map[string]string // and their keys
+	names    []string
+	token    string
+	tls      *tls.Config // nil: no certificate
+
+	hub     *hub.Hub
+	gate    *ingest.Gate
+	pool    *transcode.Pool
+	origin  *origin.Origin
+	ready   chan struct{} // closed once every port is open
+	stopped chan struct{} // closed when the end begins
+}
+
+// run starts everything and blocks until ctx ends or a part fails. The banner goes to out, the log to logs.
+func run(ctx context.Context, c *Config, out, logs io.Writer) error {
+	s, err := newServer(c, logs)
+	if err != nil {
+		return err
+	}
+	listeners, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.measure(ctx); err != nil {
+		listeners.close()
+		return err
+	}
+	s.banner(out, listeners)
+	return s.serve(ctx, listeners)
+}
+
+func newServer(c *Config, logs io.Writer) (*server, error) {
+	log, err := telemetry.NewLog(logs, c.Log.Format, c.Log.Level)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		config: c, log: log, registry: telemetry.NewRegistry(), started: time.Now(),
+		hub: hub.New(), ready: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if err := s.secrets(); err != nil {
+		return nil, err
+	}
+	if c.TLS.Certificate != "" {
+		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
+		if err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions}, auth.NewKeys(s.streams), s.hub, log)
+	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
+	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
+	for _, name := range s.names {
+		s.origin.Declare(name)
+	}
+	s.registry.MustRegister(s.gate, s.pool)
+	s.registry.MustRegister(s.origin.Collectors()...)
+	return s, nil
+}
+
+// secrets reads or makes the stream keys and the operator's token.
+func (s *server) secrets() (err error) {
+	if s.streams, err = auth.ParseStreams(s.config.Streams); err != nil {
+		return err
+	}
+	if len(s.streams) == 0 {
+		if s.streams, err = auth.KeptStreams(s.config.Data); err != nil {
+			return err
+		}
+	}
+	for name := range s.streams {
+		s.names = append(s.names, name)
+	}
+	sort.Strings(s.names)
+	if s.token = s.config.Admin.Token; s.token == "" {
+		s.token, err = auth.Secret(s.config.Data, "admin-token")
+	}
+	return err
+}
+
+// measure finds out what the machine can encode.
+func (s *server) measure(ctx context.Context) error {
+	if s.config.Ladder == "off" {
+		return nil
+	}
+	return s.pool.Calibrate(ctx)
+}
+
+// listeners are the open ports.
+type listeners struct{ rtmp, rtmps, http, https, admin net.Listener }
+
+func (l *listeners) close() {
+	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.http, l.https, l.admin} {
+		if one != nil {
+			one.Close()
+		}
+	}
+}
+
+// listen opens every port before anything starts, so that one that is taken is said at once and by name.
+func (s *server) listen(ctx context.Context) (*listeners, error) {
+	l := &listeners{}
+	for _, p := range []struct {
+		to      *net.Listener
+		key     string
+		address string
+		tls     bool
+	}{
+		{&l.rtmp, "rtmp.address", s.config.RTMP.Address, false},
+		{&l.rtmps, "rtmp.tls-address", s.config.RTMP.TLSAddress, true},
+		{&l.http, "http.address", s.config.HTTP.Address, false},
+		{&l.https, "http.tls-address", s.config.HTTP.TLSAddress, true},
+		{&l.admin, "admin.address", s.config.Admin.Address, false},
+	} {
+		if p.tls && s.tls == nil || p.address == "" {
+			continue
+		}
+		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", p.key, err, p.key, environment(p.key))
+		}
+		*p.to = opened
+	}
+	return l, nil
+}
+
+// serve runs the parts. They stop in two steps: first the broadcasters' end, then the viewers'.
+func (s *server) serve(ctx context.Context, l *listeners) error {
+	viewers, stopViewers := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopViewers()
+	g, down := errgroup.WithContext(viewers) // ends when a part fails
+	up, stopUp := context.WithCancel(down)
+	defer stopUp()
+	defer context.AfterFunc(ctx, func() {
+		close(s.stopped)
+		s.gate.Close()
+		stopUp()
+		time.AfterFunc(200*time.Millisecond, stopViewers) // answers that wait for the last part get it
+	})()
+
+	stage := hub.Ladder
+	if s.config.Ladder == "off" {
+		stage = hub.Source
+	}
+	for _, name := range s.names {
+		p := packager.New(packager.Config{
+			Stage: stage, Profile: packager.Profile(s.config.HLS.Profile), Window: s.config.HLS.Window, Grace: s.config.HLS.Grace,
+		}, name, s.hub, s.origin, s.log)
+		g.Go(func() error { return p.Run(up) })
+		if stage == hub.Ladder {
+			g.Go(func() error { return s.pool.Run(up, name) })
+		}
+	}
+	s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
+	if l.rtmps != nil {
+		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
+	}
+	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
+	if l.https != nil {
+		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
+	}
+	s.serveHTTP(g, down, "admin", l.admin, nil, s.admin(l))
+	close(s.ready)
+	if s.config.Demo {
+		g.Go(func() error { return s.demo(up, l.rtmp.Addr().String()) })
+	}
+	err := g.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (s *server) serveRTMP(g *errgroup.Group, ctx context.Context, c rtmp.Config) {
+	r := rtmp.New(c, s.gate, s.log)
+	s.registry.MustRegister(r.Collector())
+	g.Go(func() error { return r.Run(ctx) })
+}
+
+func (s *server) serveHTTP(g *errgroup.Group, ctx context.Context, name string, l net.Listener, t *tls.Config, h http.Handler) {
+	w := &web.Server{Name: name, Listener: l, TLS: t, Handler: h, Log: s.log}
+	g.Go(func() error { return w.Run(ctx) })
+}
+
+// viewers are the routes of the public port.
+func (s *server) viewers() http.Handler {
+	r := chi.NewRouter()
+	s.health(r)
+	r.Get("/", func(w http.ResponseWriter, req *http.Request) {
+		http.Redirect(w, req, "/"+s.names[0], http.StatusFound)
+	})
+	r.Handle("/assets/*", player.Assets())
+	r.Get("/embed/{stream}", s.page(player.Embed()))
+	r.Get("/{stream}", s.page(player.Watch()))
+	r.Head("/{stream}", s.page(player.Watch()))
+	r.Handle("/{stream}/*", s.origin)
+	return r
+}
+
+// page serves a stream's page, or 404 where there is no such stream.
+func (s *server) page(h http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if _, known := s.streams[chi.URLParam(r, "stream")]; !known {
+			http.Error(w, "There is no stream of this name.", http.StatusNotFound)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}
+}
+
+// admin are the routes of the operator's port. Health and metrics need no token: the port is private.
+func (s *server) admin(l *listeners) http.Handler {
+	api := &control.API{
+		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Keys: s.streams,
+		RTMP: s.rtmpURL(l), Viewers: s.viewersURL(l),
+		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
+	}
+	r := chi.NewRouter()
+	s.health(r)
+	r.Handle("/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	r.Mount("/api/v1", auth.Operator(s.token, api.Routes()))
+	r.Handle("/debug/pprof/*", http.HandlerFunc(pprof.Index))
+	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	r.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	r.Handle("/assets/*", player.Assets())
+	r.Handle("/", player.Status())
+	return r
+}
+
+// health answers /healthz while the process works, and /readyz while it takes viewers and broadcasters.
+func (s *server) health(r chi.Router) {
+	ok := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = io.WriteString(w, "ok\n")
+	}
+	r.Get("/healthz", ok)
+	r.Get("/readyz", func(w http.ResponseWriter, req *http.Request) {
+		select {
+		case <-s.stopped:
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+			return
+		default:
+		}
+		select {
+		case <-s.ready:
+			ok(w, req)
+		default:
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		}
+	})
+}
+
+func (s *server) rtmpURL(l *listeners) string { return "rtmp://" + host(l.rtmp) + "/live" }
+
+func (s *server) viewersURL(l *listeners) string {
+	if s.config.HTTP.URL != "" {
+		return strings.TrimSuffix(s.config.HTTP.URL, "/")
+	}
+	return "http://" + host(l.http)
+}
+
+// host is what to type to reach a listener from this machine.
+func host(l net.Listener) string {
+	name, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	if ip := net.ParseIP(name); ip == nil || ip.IsUnspecified() {
+		name = "localhost"
+	}
+	return net.JoinHostPort(name, port)
+}
+
+// banner says what to do next. The keys go to the terminal of whoever starts the server, never to the log.
+func (s *server) banner(out io.Writer, l *listeners) {
+	var b strings.Builder
+	b.WriteString("\n  Stagecast " + version + " is running. Stop it with Ctrl+C.\n\n")
+	for _, name := range s.names {
+		fmt.Fprintf(&b, "  Stream %q\n", name)
+		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
+		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
+		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
+		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
+	}
+	fmt.Fprintf(&b, "  Status page     http://%s/\n", host(l.admin))
+	fmt.Fprintf(&b, "    Admin token   %s\n\n", s.token)
+	if s.config.Demo {
+		b.WriteString("  The demo picture is on its way: open the watch page.\n\n")
+	}
+	_, _ = io.WriteString(out, b.String())
+	if f, ok := out.(*os.File); ok {
+		_ = f.Sync()
+	}
+}

@@ -1,0 +1,48 @@
+package ingest
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var (
+	sessionsDesc = prometheus.NewDesc("stagecast_ingest_sessions", "Sessions that are open.", nil, nil)
+	attemptsDesc = prometheus.NewDesc("stagecast_ingest_attempts_total",
+		"Sessions that ended and attempts that were refused.", []string{"protocol", "reason", "admitted"}, nil)
+	bitrateDesc = prometheus.NewDesc("stagecast_ingest_bits_per_second", "Bit rate of a stream on air.", []string{"stream", "kind"}, nil)
+	rateDesc    = prometheus.NewDesc("stagecast_ingest_frames_per_second", "Pictures a second of a stream on air.", []string{"stream"}, nil)
+	skewDesc    = prometheus.NewDesc("stagecast_ingest_skew_seconds", "How much later a stream's newest sound stands than its newest picture.", []string{"stream"}, nil)
+	missingDesc = prometheus.NewDesc("stagecast_ingest_missing_pictures", "Pictures that the encoder of a stream on air left out.", []string{"stream"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{sessionsDesc, attemptsDesc, bitrateDesc, rateDesc, skewDesc, missingDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *Gate) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, in := range g.Inputs() {
+		if v := in.Video; v != nil {
+			gauge(bitrateDesc, float64(v.Bitrate), in.Stream, "video")
+			gauge(rateDesc, v.FPS, in.Stream)
+		}
+		if a := in.Audio; a != nil {
+			gauge(bitrateDesc, float64(a.Bitrate), in.Stream, "audio")
+		}
+		gauge(skewDesc, in.SkewMs/1000, in.Stream)
+		gauge(missingDesc, float64(in.Missing), in.Stream)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	gauge(sessionsDesc, float64(len(g.sessions)))
+	for c, n := range g.journal.counts {
+		admitted := "false"
+		if c.admitted {
+			admitted = "true"
+		}
+		ch <- prometheus.MustNewConstMetric(attemptsDesc, prometheus.CounterValue, float64(n), c.protocol, string(c.reason), admitted)
+	}
+}

@@ -1,0 +1,104 @@
+package transcode
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// The sound of every ladder.
+const (
+	audioRate     = 48000
+	audioFrame    = 1024 // samples in an AAC access unit
+	audioChannels = 2
+)
+
+// epoch is the length of time, in seconds, whose multiples a process's timeline starts from: on every frame lattice (the
+// common rates have 1 or 1001 as their denominator), on the grid of audio frames (64·48000 is a multiple of 1024), and on
+// segment boundaries of any even length. Two processes therefore put the same picture at the same time.
+const epoch = 64 * 1001
+
+// setup is what the arguments of a process depend on.
+type setup struct {
+	plan    Plan
+	segment time.Duration
+	video   bool
+	audio   bool
+	base    int64 // start of the process's timeline, in seconds since the Unix epoch
+	first   int64 // PTS of the first picture, in ticks of media.VideoClockRate since base, on the lattice
+	sound   int64 // first sample of the sound, since base, on the grid of audio frames
+}
+
+// arguments are those of one process: fragmented MP4 on its standard input, and NUT with one rendition on each pipe.
+func (s *setup) arguments() []string {
+	// One decoding thread adds no picture of delay; MP4 needs no probing, as its header says all.
+	args := []string{
+		"-threads", "1", "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-copyts",
+		"-f", "mp4", "-i", "pipe:0", "-filter_complex", s.filters(),
+	}
+	pipe := 3
+	for i, r := range s.plan.Rungs {
+		if !s.video {
+			break
+		}
+		args = append(args, "-map", "[v"+strconv.Itoa(i)+"]")
+		args = append(args, s.picture(r)...)
+		args = append(args, output(pipe)...)
+		pipe++
+	}
+	if s.audio {
+		args = append(args, "-map", "[a]", "-c:a", "aac", "-b:a", strconv.Itoa(audioBitrate))
+		args = append(args, output(pipe)...)
+	}
+	return args
+}
+
+func (s *setup) filters() string {
+	var chains []string
+	if s.video {
+		n := len(s.plan.Rungs)
+		split := fmt.Sprintf("[0:v]fps=%d/%d:round=near,split=%d", s.plan.Rate.Num, s.plan.Rate.Den, n)
+		for i := range n {
+			split += fmt.Sprintf("[s%d]", i)
+		}
+		chains = append(chains, split)
+		for i, r := range s.plan.Rungs {
+			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,setsar=1,format=yuv420p[v%d]", i, r.Width, r.Height, i))
+		}
+	}
+	if s.audio {
+		// Sound follows its timestamps by stretching, holes become silence, and the first sample stands on the grid.
+		chains = append(chains, fmt.Sprintf("[0:a]aformat=channel_layouts=stereo,aresample=%d:async=1000:first_pts=%d[a]", audioRate, s.sound))
+	}
+	return strings.Join(chains, ";")
+}
+
+// picture are the arguments of a rung's encoder. Its buffer is half a second, so that a segment of two seconds stays
+// within five quarters of the nominal rate.
+func (s *setup) picture(r Rung) []string {
+	rate := strconv.Itoa(r.Bitrate)
+	return []string{
+		"-c:v", "libx264", "-preset", s.plan.Preset, "-tune", "zerolatency", "-profile:v", "high", "-bf", "0",
+		"-b:v", rate, "-maxrate", rate, "-bufsize", strconv.Itoa(r.Bitrate / 2),
+		"-g", "100000", "-keyint_min", "1", "-sc_threshold", "0", "-forced-idr", "1", "-force_key_frames", s.keyFrames(),
+		"-enc_time_base", fmt.Sprintf("1:%d", media.VideoClockRate), "-fps_mode", "passthrough",
+	}
+}
+
+// keyFrames forces a key frame on the first picture of every media.Slot. In the expression, t counts from the first
+// picture of the process. Half a tick on top of the slack keeps equality out of floating point.
+func (s *setup) keyFrames() string {
+	d := int64(s.segment / time.Second)
+	offset := float64(s.first%(d*media.VideoClockRate)) + media.BoundarySlack + 0.5
+	at := func(t string) string {
+		return fmt.Sprintf("floor((%s+%.9f)/%d)", t, offset/media.VideoClockRate, d)
+	}
+	return "expr:if(isnan(prev_forced_t),1,gt(" + at("t") + "," + at("prev_forced_t") + "))"
+}
+
+func output(pipe int) []string {
+	return []string{"-flush_packets", "1", "-f", "nut", "pipe:" + strconv.Itoa(pipe)}
+}

@@ -1,0 +1,24 @@
+// Package transcode makes the ladder: one ffmpeg for each source decodes once and encodes every rendition.
+//
+// It owns the plan (which renditions, by the source and by what the machine was measured at), the job and its restarts.
+// What comes out is on the one timeline, at exact lattice points and on exact segment boundaries, whichever process made
+// it.
+package transcode
+
+import "time"
+
+// Config of a Pool. The zero value has the defaults.
+type Config struct {
+	SegmentDuration time.Duration // 2 s when zero; whole seconds. A key frame stands at every multiple of it in Unix time
+	Share           float64       // of the machine's cores that one source's ladder may take; 0.55 when zero
+}
+
+func (c Config) withDefaults() Config {
+	if c.SegmentDuration == 0 {
+		c.SegmentDuration = 2 * time.Second
+	}
+	if c.Share == 0 {
+		c.Share = 0.55
+	}
+	return c
+}

@@ -1,0 +1,213 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stagecast/stagecast/internal/ffmpeg"
+	"github.com/stagecast/stagecast/internal/hub"
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// The deadlines of a job.
+const (
+	gatherTime = 700 * time.Millisecond // for the first unit of every track
+	flushTime  = 3 * time.Second        // for what is in the process after the source has ended
+	stallTime  = 5 * time.Second        // without output while the source goes on
+)
+
+var errStalled = errors.New("transcode: ffmpeg takes pictures in and gives none back")
+
+// job is one process for one source Publication.
+type job struct {
+	source  *hub.Publication
+	sub     *hub.Subscription
+	config  Config
+	plan    Plan
+	publish func([]media.Track) (*hub.Publication, error)
+	meter   *meter
+}
+
+// run encodes until the source or the process ends. ended is true when it was the source, and reason is then why; else
+// err says why the process did. The ladder's publication is closed in either case.
+func (j *job) run(ctx context.Context) (ended bool, reason error, err error) {
+	early, tracks, reason := j.gather(ctx)
+	if reason != nil && len(early) == 0 {
+		return true, reason, nil
+	}
+	s := j.setup(early, tracks)
+	outputs := j.tracks(s)
+	p, err := ffmpeg.Start(s.arguments(), len(outputs))
+	if err != nil {
+		return false, nil, err
+	}
+	j.meter.started(p)
+	c := &collector{publish: j.publish, meter: j.meter, tracks: make([]media.Track, len(outputs))}
+	var g errgroup.Group
+	for i, t := range outputs {
+		g.Go(func() error {
+			err := c.drain(p.Outputs[i], t, s.base)
+			if err != nil {
+				p.Kill()
+			}
+			return err
+		})
+	}
+	fed, stop := context.WithCancel(ctx)
+	defer stop()
+	g.Go(func() error { return j.watch(fed, p) })
+	reason = j.feed(fed, p, s.base, tracks, early)
+	stop()
+	p.Stdin.Close()
+	late := time.AfterFunc(flushTime, p.Kill)
+	defer late.Stop()
+	drained := g.Wait() // the outputs end with the process, which ends with its input
+	exit := p.Wait(context.WithoutCancel(ctx))
+	if reason != nil && !errors.Is(reason, errProcess) {
+		c.close(reason)
+		return true, reason, nil
+	}
+	c.close(fmt.Errorf("%w: %w", hub.ErrLost, errProcess))
+	return false, nil, errors.Join(drained, exit, reason)
+}
+
+var errProcess = errors.New("transcode: ffmpeg ended")
+
+// gather reads until a unit of every track has come, or gatherTime has passed: tracks that are announced and never sent
+// would hold the process up for good. The reason is set when the source ends meanwhile.
+func (j *job) gather(ctx context.Context) (early []media.AccessUnit, tracks []*media.Track, reason error) {
+	wait, cancel := context.WithTimeout(ctx, gatherTime)
+	defer cancel()
+	seen := make(map[int]bool)
+	for len(seen) < len(j.source.Tracks) {
+		in := ctx
+		if len(seen) > 0 {
+			in = wait
+		}
+		units, err := j.sub.Next(in, nil)
+		if err != nil {
+			if ctx.Err() != nil || wait.Err() == nil {
+				reason = err
+			}
+			break
+		}
+		for _, u := range units {
+			seen[u.Track] = true
+		}
+		early = append(early, units...)
+	}
+	for i := range j.source.Tracks {
+		if t := &j.source.Tracks[i]; seen[t.ID] {
+			tracks = append(tracks, t)
+		}
+	}
+	return early, tracks, reason
+}
+
+// setup finds where the process's timeline begins.
+func (j *job) setup(early []media.AccessUnit, tracks []*media.Track) *setup {
+	s := &setup{plan: j.plan, segment: j.config.SegmentDuration}
+	first := early[0]
+	s.base = media.Time(first.DTS, j.source.Track(first.Track).ClockRate).Unix() / epoch * epoch
+	for _, t := range tracks {
+		for _, u := range early {
+			if u.Track != t.ID {
+				continue
+			}
+			if t.Kind() == media.Video {
+				s.video = true
+				l := media.Lattice{Rate: j.plan.Rate}
+				s.first = l.Ticks(l.Index(u.PTS)) - s.base*media.VideoClockRate
+			} else {
+				s.audio = true
+				at := media.Rescale(u.PTS, t.ClockRate, audioRate) - s.base*audioRate
+				s.sound = at / audioFrame * audioFrame
+			}
+			break
+		}
+	}
+	return s
+}
+
+// tracks are what comes out, in the order of the pipes.
+func (j *job) tracks(s *setup) (out []media.Track) {
+	if s.video {
+		for _, r := range j.plan.Rungs {
+			out = append(out, media.Track{
+				ID: len(out) + 1, Rendition: r.Name, Codec: media.H264, ClockRate: media.VideoClockRate,
+				FrameRate: j.plan.Rate, Bitrate: r.Bitrate, Language: "und", Aligned: true,
+			})
+		}
+	}
+	if s.audio {
+		language := "und"
+		for _, t := range j.source.Tracks {
+			if t.Kind() == media.Audio && t.Language != "" {
+				language = t.Language
+			}
+		}
+		out = append(out, media.Track{
+			ID: len(out) + 1, Rendition: "audio", Codec: media.AAC, ClockRate: audioRate, Bitrate: audioBitrate,
+			Language: language, Aligned: true,
+		})
+	}
+	return out
+}
+
+// feed writes the source to the process until either ends, and returns the reason: the source's, or errProcess.
+func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []*media.Track, units []media.AccessUnit) error {
+	f, err := newFeed(p.Stdin, base, tracks)
+	if err != nil {
+		return errProcess
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-p.Done():
+			cancel()
+		case <-stop:
+		}
+	}()
+	for {
+		for _, u := range units {
+			if err := f.write(u); err != nil {
+				return errProcess
+			}
+			j.meter.in(u, time.Now())
+		}
+		if units, err = j.sub.Next(ctx, units); err != nil {
+			select {
+			case <-p.Done():
+				return errProcess
+			default:
+				return err
+			}
+		}
+	}
+}
+
+// watch kills a process that takes and gives nothing.
+func (j *job) watch(ctx context.Context, p *ffmpeg.Process) error {
+	t := time.NewTicker(stallTime / 5)
+	defer t.Stop()
+	for {
+		select {
+		case now := <-t.C:
+			if j.meter.stalled(now) {
+				p.Kill()
+				return errStalled
+			}
+		case <-ctx.Done():
+			return nil
+		case <-p.Done():
+			return nil
+		}
+	}
+}

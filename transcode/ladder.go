@@ -1,0 +1,117 @@
+package transcode
+
+import (
+	"fmt"
+
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// Rung is one step of a ladder.
+type Rung struct {
+	Name          string `json:"name"`
+	Width, Height int    `json:"-"`
+	Bitrate       int    `json:"bitrate"` // bits per second
+}
+
+// Dropped is a rung that the source has room for and the machine has not.
+type Dropped struct {
+	Rung   string `json:"rung"`
+	Reason string `json:"reason"`
+}
+
+// Plan is what one source is encoded into.
+type Plan struct {
+	Rungs   []Rung         `json:"rungs"` // best first; none for sound alone
+	Rate    media.Rational `json:"-"`     // of all rungs
+	Preset  string         `json:"preset"`
+	Dropped []Dropped      `json:"dropped"`
+}
+
+// steps are the default rungs by their lines: the smaller side of the picture.
+var steps = []struct{ lines, bitrate int }{
+	{2160, 8_000_000}, {1080, 4_000_000}, {720, 2_000_000}, {480, 1_000_000}, {240, 500_000},
+}
+
+// audioBitrate of the one sound rendition, in bits per second.
+const audioBitrate = 128_000
+
+// maxRate is the highest frame rate that is encoded; faster sources are halved or thinned to it.
+const maxRate = 60
+
+// decodeCost is what decoding costs beside encoding with testPreset, for a pixel.
+const decodeCost = 0.18
+
+// newPlan chooses the rungs for a source picture: every default step up to the source's own size, and that size itself
+// where it lies below the lowest step. Aspect and frame rate are kept, sizes are even. share is the part of the machine
+// that the ladder may take.
+//
+// A machine that is too slow first gets a faster preset, as long as all rungs fit with it; then it loses rungs from the
+// top, and keeps at least the lowest.
+func newPlan(source *media.Track, capacity Capacity, share float64) Plan {
+	p := Plan{Preset: testPreset, Rate: rate(source)}
+	lines := min(source.Width, source.Height)
+	for _, s := range steps {
+		if s.lines <= lines {
+			p.Rungs = append(p.Rungs, rung(source, s.lines, s.bitrate))
+		}
+	}
+	if len(p.Rungs) == 0 {
+		p.Rungs = []Rung{rung(source, lines, steps[len(steps)-1].bitrate)}
+	}
+	if capacity.PixelsPerSecond == 0 {
+		return p
+	}
+	budget := capacity.PixelsPerSecond * share
+	decode := float64(source.Width*source.Height) * p.Rate.Float() * decodeCost
+	for _, preset := range presets[:2] {
+		if decode+p.pixels()*preset.cost <= budget {
+			p.Preset = preset.name
+			return p
+		}
+	}
+	for len(p.Rungs) > 1 && decode+p.pixels() > budget {
+		p.Dropped = append(p.Dropped, Dropped{p.Rungs[0].Name, fmt.Sprintf(
+			"this machine encodes %.0f million pixels a second and may spend %.0f on a ladder; with %s it would take %.0f",
+			capacity.PixelsPerSecond/1e6, budget/1e6, p.Rungs[0].Name, (decode+p.pixels())/1e6)})
+		p.Rungs = p.Rungs[1:]
+	}
+	for _, preset := range presets {
+		p.Preset = preset.name
+		if decode+p.pixels()*preset.cost <= budget {
+			break
+		}
+	}
+	return p
+}
+
+// pixels that all rungs together have in a second.
+func (p *Plan) pixels() (n float64) {
+	for _, r := range p.Rungs {
+		n += float64(r.Width*r.Height) * p.Rate.Float()
+	}
+	return n
+}
+
+// rung scales the source so that its smaller side has the given lines.
+func rung(source *media.Track, lines, bitrate int) Rung {
+	w, h := source.Width, source.Height
+	small := min(w, h)
+	r := Rung{Name: fmt.Sprintf("%dp", lines), Width: even(w*lines, small), Height: even(h*lines, small), Bitrate: bitrate}
+	return r
+}
+
+// even is a/b rounded to the nearest even number, at least 2.
+func even(a, b int) int { return max(2, (a+b)/(2*b)*2) }
+
+// rate is the constant frame rate that a source is encoded at: its own up to maxRate, else the rate divided; 30 where
+// unknown.
+func rate(source *media.Track) media.Rational {
+	r := source.FrameRate
+	if !r.Known() || r.Float() < 1 {
+		return media.Rational{Num: 30, Den: 1}
+	}
+	for r.Float() > maxRate+0.01 {
+		r.Den *= 2
+	}
+	return r
+}

@@ -1,0 +1,119 @@
+package transcode
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stagecast/stagecast/internal/ffmpeg"
+	"github.com/stagecast/stagecast/internal/media"
+)
+
+// Status is a stream's transcoding as the status page shows it.
+type Status struct {
+	Preset   string    `json:"preset"`
+	Rungs    []Rung    `json:"rungs"`
+	Dropped  []Dropped `json:"dropped"`
+	FPS      float64   `json:"fps"`     // pictures a second out of the first rung
+	Speed    float64   `json:"speed"`   // of media time out against the clock; 1 is real time
+	DelayMs  float64   `json:"delayMs"` // from the newest picture in to the newest out, in media time
+	Restarts int64     `json:"restarts"`
+	Reason   string    `json:"reason,omitempty"` // of the last restart
+	Lost     int64     `json:"lost"`             // access units that the process was too slow for
+	Log      []string  `json:"log"`
+}
+
+// meter measures a stream's transcoding. It is safe for concurrent use.
+type meter struct {
+	mu        sync.Mutex // guards everything below
+	plan      Plan
+	process   *ffmpeg.Process
+	restarts  int64
+	reason    string
+	lost      int64
+	lastIn    time.Time
+	lastOut   time.Time
+	newestIn  int64 // PTS of the newest picture
+	newestOut int64
+	since     time.Time
+	sincePTS  int64
+	frames    int64
+	fps       float64
+	speed     float64
+}
+
+func (m *meter) planned(p Plan) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plan = p
+}
+
+func (m *meter) started(p *ffmpeg.Process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	m.process, m.lastIn, m.lastOut, m.since = p, now, now, time.Time{}
+	m.newestIn, m.newestOut = 0, 0
+}
+
+func (m *meter) restarted(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.restarts++
+	m.reason = err.Error()
+}
+
+func (m *meter) dropped(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lost += n
+}
+
+func (m *meter) in(u media.AccessUnit, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastIn = now
+	m.newestIn = max(m.newestIn, u.PTS)
+}
+
+// out counts a unit that came out; only the first rendition's are measured.
+func (m *meter) out(u media.AccessUnit, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastOut = now
+	if u.Track != 1 {
+		return
+	}
+	m.newestOut = u.PTS
+	if m.since.IsZero() {
+		m.since, m.sincePTS, m.frames = now, u.PTS, 0
+	}
+	m.frames++
+	if span := now.Sub(m.since).Seconds(); span >= 2 && len(m.plan.Rungs) > 0 {
+		m.fps = float64(m.frames-1) / span
+		m.speed = media.Seconds(u.PTS-m.sincePTS, media.VideoClockRate) / span
+		m.since = time.Time{}
+	}
+}
+
+// stalled reports that units have gone in since the last came out, for too long.
+func (m *meter) stalled(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lastIn.After(m.lastOut) && now.Sub(m.lastOut) > stallTime && now.Sub(m.lastIn) < stallTime
+}
+
+func (m *meter) status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := Status{
+		Preset: m.plan.Preset, Rungs: m.plan.Rungs, Dropped: m.plan.Dropped, FPS: m.fps, Speed: m.speed,
+		Restarts: m.restarts, Reason: m.reason, Lost: m.lost, Log: []string{},
+	}
+	if m.newestIn > 0 && m.newestOut > 0 && len(m.plan.Rungs) > 0 {
+		s.DelayMs = media.Seconds(m.newestIn-m.newestOut, media.VideoClockRate) * 1000
+	}
+	if m.process != nil {
+		s.Log = m.process.Log()
+	}
+	return s
+}
