@@ -9,16 +9,10 @@ import (
 	"github.com/stagecast/stagecast/internal/media"
 )
 
-// measure keeps the distance of arrival from media time, by which it is told later what is overdue.
-func (p *Packager) measure(r *rendition, u media.AccessUnit) {
-	if r != p.order[0] {
-		return
-	}
-	lag := time.Since(media.Time(u.DTS+u.Duration, r.track.ClockRate))
-	if p.lag == 0 {
-		p.lag = lag
-	}
-	p.lag += (lag - p.lag) / 32
+// arrive notes when a unit came and how far behind media time that was, by which it is told later what is overdue.
+func (r *rendition) arrive(u media.AccessUnit, now time.Time) {
+	r.arrived = now
+	r.lag = now.Sub(media.Time(u.DTS+u.Duration, r.track.ClockRate))
 }
 
 // lost ends the current publication: everything open is closed, and the stream waits. It returns for how long.
@@ -67,6 +61,9 @@ func (p *Packager) end() {
 	p.log.Info("broadcast ended", "seconds", time.Since(p.since).Seconds())
 }
 
+// silence is for how long nothing must have come of a rendition before gaps are listed for it.
+const silence = time.Second
+
 // watch lists gaps for what does not come.
 func (p *Packager) watch(ctx context.Context) error {
 	t := time.NewTicker(tick)
@@ -93,14 +90,14 @@ func (p *Packager) overdue(now time.Time) {
 	d := p.config.SegmentDuration
 	slack := d * 45 / 100
 	for _, r := range p.order {
-		if len(r.listed) == 0 {
-			continue
+		if len(r.listed) == 0 || now.Sub(r.arrived) < silence {
+			continue // what comes slowly still comes
 		}
 		length := d
 		if p.lead.leader != nil {
 			length = max(d, time.Duration(p.target)*time.Second)
 		}
-		for now.After(p.gapStart(r).Add(length + p.lag + slack)) {
+		for now.After(p.gapStart(r).Add(length + r.lag + slack)) {
 			if r.opened {
 				p.close(r)
 			} else {

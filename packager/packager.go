@@ -44,7 +44,6 @@ type Packager struct {
 	lead       lead
 	forced     bool // the leader's next segment starts without a key frame
 	forcedCuts int64
-	lag        time.Duration // of arrival over media time, smoothed
 }
 
 // New makes a Packager for one stream, which takes the stream's publications from h.
@@ -197,7 +196,7 @@ func (p *Packager) unit(u media.AccessUnit) {
 	if !p.start(r, u) {
 		return
 	}
-	p.measure(r, u)
+	r.arrive(u, time.Now())
 	if u, ok := r.settle(u); ok {
 		p.place(r, u)
 	}

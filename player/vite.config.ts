@@ -5,7 +5,7 @@ import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const dist = resolve(import.meta.dirname, 'dist');
-const minified = process.env.HLSD ?? resolve(import.meta.dirname, 'node_modules/hls.js/dist/hls.min.mjs');
+const minified = resolve(import.meta.dirname, 'node_modules/hls.js/dist/hls.min.mjs');
 
 /** Puts the small early script of the pages that play into their head, before everything else. */
 function early(): Plugin {

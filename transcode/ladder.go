@@ -48,7 +48,7 @@ const decodeCost = 0.18
 // A machine that is too slow first gets a faster preset, as long as all rungs fit with it; then it loses rungs from the
 // top, and keeps at least the lowest.
 func newPlan(source *media.Track, capacity Capacity, share float64) Plan {
-	p := Plan{Preset: testPreset, Rate: rate(source)}
+	p := Plan{Preset: testPreset, Rate: rate(source), Dropped: []Dropped{}}
 	lines := min(source.Width, source.Height)
 	for _, s := range steps {
 		if s.lines <= lines {

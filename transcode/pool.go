@@ -148,7 +148,7 @@ func (p *Pool) plan(source *hub.Publication) Plan {
 			return newPlan(t, p.Capacity(), p.config.Share)
 		}
 	}
-	return Plan{Preset: testPreset}
+	return Plan{Preset: testPreset, Rungs: []Rung{}, Dropped: []Dropped{}}
 }
 
 var (

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type replay struct {
 	rest            []byte
 	accepted        bool
 	closed          chan struct{}
+	once            sync.Once
 }
 
 // perSecond is the number of messages in one second of media: 3 Mb/s at 30 pictures a second, 128 kb/s at 47 frames.
@@ -124,7 +126,7 @@ func BenchmarkServe(b *testing.B) {
 type closer struct{ *replay }
 
 func (c closer) Close() error {
-	close(c.closed)
+	c.once.Do(func() { close(c.closed) })
 	return nil
 }
 

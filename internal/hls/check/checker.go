@@ -109,8 +109,8 @@ func (c *Checker) succeed(t *rendition, s Snapshot, p *hls.ParsedMedia) {
 		c.others(t, p)
 		return
 	}
-	if p.Next().Before(t.latest.Next()) && s.Sent.Before(t.arrived) {
-		Succession(c.Report, t.name, p, t.latest) // answers that overtook each other
+	if p.Next().Before(t.latest.Next()) && t.mayBeOld(s) {
+		Succession(c.Report, t.name, p, t.latest)
 		return
 	}
 	Succession(c.Report, t.name, t.latest, p)
@@ -123,6 +123,13 @@ func (c *Checker) succeed(t *rendition, s Snapshot, p *hls.ParsedMedia) {
 		c.others(t, p)
 	}
 	t.latest, t.arrived = p, s.Arrived
+}
+
+// mayBeOld reports whether an answer may be an older state than the newest: one that was overtaken by another answer, one
+// to a reload for what was there already, or one from a cache.
+func (t *rendition) mayBeOld(s Snapshot) bool {
+	d := ParseDirectives(s.Query)
+	return s.Sent.Before(t.arrived) || d.Blocking && d.At.Before(t.latest.Last()) || s.Header.Get("Age") != ""
 }
 
 // length checks that a live playlist is long enough. One from which nothing was ever removed may still be growing.

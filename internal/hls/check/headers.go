@@ -103,7 +103,7 @@ func (c *Checker) headers(s Snapshot) {
 	d := ParseDirectives(s.Query)
 	kind := Playlist
 	switch {
-	case d.Blocking:
+	case d.Blocking || s.Status >= 400 && s.Query != "":
 		kind = Reload
 	case d.Skip != "":
 		kind = Delta

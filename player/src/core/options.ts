@@ -11,7 +11,6 @@ const retry = (maxNumRetry: number, retryDelayMs: number, maxRetryDelayMs: numbe
 /** hls.js's options for a live stream with parts; `estimate` is the bandwidth to begin with, in bit/s. */
 export function hlsOptions(estimate: number): Partial<HlsConfig> {
   return {
-    debug: true,
     lowLatencyMode: true,
     enableWorker: false, // CMAF goes to the browser as it is: a worker would only add a hop to every part
     liveDurationInfinity: true,
