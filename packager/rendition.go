@@ -39,8 +39,10 @@ type rendition struct {
 	peak         int64 // bits per second of the largest segment so far
 	bits         int64 // of the segments in listed
 	dropped      int64
-	units        int64   // in the open segment
-	measuredRate float64 // units per second in the last segment
+	arrived      time.Time     // when the newest unit came
+	lag          time.Duration // of its arrival over its end in media time
+	units        int64         // in the open segment
+	measuredRate float64       // units per second in the last segment
 
 	// The part that is being filled.
 	samples   []cmaf.Sample
