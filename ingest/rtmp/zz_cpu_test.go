@@ -51,7 +51,7 @@ func TestZZCPU(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
 	var wg sync.WaitGroup
-	const n = 4
+	const n = 24
 	for range n {
 		wg.Go(func() {
 			cmd := exec.Command("ffmpeg", "-v", "error", "-re", "-i", "/tmp/rt/cbr.mp4", "-c", "copy", "-f", "flv", "rtmp://"+l.Addr().String()+"/live/k")

@@ -33,7 +33,7 @@ type Report struct {
 	results map[string]*Result
 }
 
-// Expect counts one test of a rule, and a finding where ok is false. It returns ok.
+// Expect counts one test of a rule, and a finding where ok is false. It returns ok. The rule must be one of Rules.
 func (r *Report) Expect(rule string, ok bool, where, format string, args ...any) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +42,11 @@ func (r *Report) Expect(rule string, ok bool, where, format string, args ...any)
 	}
 	res := r.results[rule]
 	if res == nil {
-		res = &Result{Rule: Rules[index[rule]]}
+		i, known := index[rule]
+		if !known {
+			panic("check: no rule " + rule)
+		}
+		res = &Result{Rule: Rules[i]}
 		r.results[rule] = res
 	}
 	res.Checks++

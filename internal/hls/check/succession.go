@@ -9,9 +9,10 @@ import (
 func Succession(r *Report, where string, prev, next *hls.ParsedMedia) {
 	s := &succession{r: r, where: where, prev: prev, next: next}
 	s.constants()
-	s.numbers()
 	s.ending()
-	s.hint()
+	if s.numbers() {
+		s.hint()
+	}
 }
 
 type succession struct {
@@ -38,26 +39,27 @@ func sameControl(a, b *hls.ServerControl) bool {
 	return *a == *b
 }
 
-// numbers matches the segments of both states by what they name, and checks the numbers against the match.
-func (s *succession) numbers() {
+// numbers matches the segments of both states by what they name, and checks the numbers against the match. It reports
+// whether the two match at all.
+func (s *succession) numbers() bool {
 	removed := s.next.MediaSequence - s.prev.MediaSequence
 	if !s.expect("L10", removed >= 0, "EXT-X-MEDIA-SEQUENCE fell from %d to %d", s.prev.MediaSequence, s.next.MediaSequence) {
-		return
+		return false
 	}
 	s.expect("L11", s.next.DiscontinuitySequence >= s.prev.DiscontinuitySequence,
 		"EXT-X-DISCONTINUITY-SEQUENCE fell from %d to %d", s.prev.DiscontinuitySequence, s.next.DiscontinuitySequence)
 	from := int(min(removed, int64(len(s.prev.Segments))))
 	if found := s.find(s.next.Segments); found >= 0 {
 		if !s.expect("L10", found == from, "EXT-X-MEDIA-SEQUENCE rose by %d, but %d segments were removed", removed, found) {
-			return
+			return false
 		}
 	}
-	s.expect("L10", !s.next.Next().Before(s.prev.Next()), "the edge went back from %v to %v", s.prev.Next(), s.next.Next())
 	if removed > 0 {
 		s.expect("L12", s.next.Type == "", "segments were removed from a playlist of type %s", s.next.Type)
 		s.expect("L15", s.next.Length() >= 3*target(s.next), "removal left %v", s.next.Length())
 	}
-	s.overlap(s.prev.Segments[from:], s.next.Segments)
+	return s.overlap(s.prev.Segments[from:], s.next.Segments) &&
+		s.expect("L10", !s.next.Next().Before(s.prev.Next()), "the edge went back from %v to %v", s.prev.Next(), s.next.Next())
 }
 
 // find is the index in prev of the first segment of next; -1 where it is not there.
@@ -85,28 +87,26 @@ func sameRange(a, b *hls.ByteRange) bool {
 	return *a == *b
 }
 
-// overlap compares the entries that both states should list.
-func (s *succession) overlap(prev, next []hls.ParsedSegment) {
+// overlap compares the entries that both states should list, and reports whether they list the same.
+func (s *succession) overlap(prev, next []hls.ParsedSegment) bool {
 	for i := range prev {
 		if i == len(next) {
-			s.expect("L15", false, "%s and what follows it is no longer listed", prev[i].URI)
-			return
+			return s.expect("L15", false, "%s and what follows it is no longer listed", prev[i].URI)
 		}
 		if !names(&prev[i], &next[i]) {
 			gone := i+1 < len(prev) && names(&prev[i+1], &next[i])
-			if s.expect("L15", !gone, "line %d: %s was removed from the middle", next[i].Line, prev[i].URI) {
+			return s.expect("L15", !gone, "line %d: %s was removed from the middle", next[i].Line, prev[i].URI) &&
 				s.expect("L14", false, "line %d: segment %d was %s and is %s", next[i].Line, next[i].MSN, prev[i].URI, next[i].URI)
-			}
-			return
 		}
 		s.expect("L14", prev[i].Duration == next[i].Duration, "line %d: EXTINF of segment %d was %v and is %v", next[i].Line, next[i].MSN, prev[i].Duration, next[i].Duration)
 		s.head(&prev[i], &next[i])
 		s.parts(&prev[i], &next[i], true)
 	}
 	s.open(next[len(prev):])
+	return true
 }
 
-// open compares what was listed of the open segment. opened are the segments completed since.
+// open compares what was listed of the open segment. completed are the segments that were completed since.
 func (s *succession) open(completed []hls.ParsedSegment) {
 	was, is := &s.prev.Open, &s.next.Open
 	if len(completed) > 0 {
