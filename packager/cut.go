@@ -1,6 +1,10 @@
 package packager
 
-import "github.com/stagecast/stagecast/internal/media"
+import (
+	"time"
+
+	"github.com/stagecast/stagecast/internal/media"
+)
 
 // Two ways to cut.
 //
@@ -91,7 +95,7 @@ func (p *Packager) led(r *rendition, u media.AccessUnit) {
 // decided reports whether it is known which of the leader's segments a time belongs to.
 func (l *lead) decided(at, segment int64) bool {
 	if len(l.cuts) == 0 {
-		return true
+		return false
 	}
 	last := l.cuts[len(l.cuts)-1].at
 	return at <= l.decoded || at < last+segment-segment/8
@@ -143,17 +147,25 @@ func (r *rendition) mayEnd(frame int64) bool {
 	return r.lastTicks == 0 || max(apart, -apart) <= 2*frame
 }
 
+// overlap is by how much media may start before the end of a gap that was listed for it too soon: date-times must not
+// overlap by a second or more (RFC 8216bis, EXT-X-PROGRAM-DATE-TIME).
+const overlap = 900 * time.Millisecond
+
 // afterGap reports that a unit belongs to a time for which a gap has been listed.
 func (r *rendition) afterGap(u media.AccessUnit) bool {
 	if len(r.listed) == 0 {
 		return false
 	}
 	last := r.listed[len(r.listed)-1].segment
-	return last.Gap && media.Time(u.PTS, r.track.ClockRate).Before(last.ProgramDateTime.Add(last.Duration))
+	return last.Gap && media.Time(u.PTS, r.track.ClockRate).Before(last.ProgramDateTime.Add(last.Duration-overlap))
 }
 
 func (p *Packager) follows(r *rendition, u media.AccessUnit, at int64) {
 	l := &p.lead
+	if len(l.cuts) == 0 || !r.opened && at < l.cuts[0].at-media.VideoClockRate/20 {
+		r.dropped++ // sound from before the first picture
+		return
+	}
 	for len(l.cuts) > 1 && at >= l.cuts[1].at {
 		p.reach(r, l.cuts[1].number)
 		l.cuts = l.cuts[1:]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -158,7 +159,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		if err := r.use(t); err != nil {
 			return err
 		}
-		r.fresh = r.number > 0
+		r.fresh, r.begins = r.number > 0, math.MaxInt64
 		p.byName[t.Rendition], p.byTrack[t.ID] = r, r
 		p.order = append(p.order, r)
 		if t.Kind() == media.Video && !t.Aligned {
@@ -246,6 +247,7 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 		if len(o.listed) == 0 {
 			o.number = number
 		}
+		o.begins = number
 		p.reach(o, number)
 	}
 	early := p.early

@@ -181,18 +181,20 @@ func (r *rendition) closeSegment() *Object {
 	return object
 }
 
-// gap lists a segment of nominal length that there is no media for, and begins the next.
+// gap lists a segment of nominal length that there is no media for, and begins the next. A discontinuity that is due stands
+// before the first segment of the new publication, not before the gaps that lead up to it.
 func (r *rendition) gap(start time.Time) {
+	fresh := r.fresh && r.number >= r.begins
 	s := &hls.Segment{
 		URI: r.segmentName(r.number), Map: r.mapped, Duration: r.config.SegmentDuration, ProgramDateTime: start,
-		Gap: true, Discontinuity: r.fresh,
+		Gap: true, Discontinuity: fresh,
 	}
 	for rest := s.Duration; rest > 0; {
 		d := min(rest, r.config.Profile.PartTarget())
 		s.Parts = append(s.Parts, hls.Part{URI: r.partName(r.number, len(s.Parts)), Duration: d, Gap: true})
 		rest -= d
 	}
-	if r.fresh {
+	if fresh {
 		r.discs++
 		r.fresh = false
 	}
