@@ -26,6 +26,7 @@ type rendition struct {
 	// The segment that is being filled.
 	number       int64 // its Media Sequence Number
 	fresh        bool  // the next segment stands after a discontinuity
+	begins       int64 // number of the first segment of the current publication
 	opened       bool  // it has media
 	openPTS      int64 // of its first unit
 	ticks        int64 // of media in its parts and in the open part
