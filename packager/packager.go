@@ -159,7 +159,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		if err := r.use(t); err != nil {
 			return err
 		}
-		r.fresh, r.begins = r.number > 0, math.MaxInt64
+		r.fresh, r.begins, r.lastTicks = r.number > 0, math.MaxInt64, 0
 		p.byName[t.Rendition], p.byTrack[t.ID] = r, r
 		p.order = append(p.order, r)
 		if t.Kind() == media.Video && !t.Aligned {
@@ -324,6 +324,11 @@ func (p *Packager) reach(r *rendition, number int64) {
 func (p *Packager) gapStart(r *rendition) time.Time {
 	if p.lead.leader == nil {
 		return time.Unix(r.number*int64(p.config.SegmentDuration/time.Second), 0).UTC()
+	}
+	if l := p.lead.leader; r != l {
+		if i := r.number - (l.number - int64(len(l.listed))); i >= 0 && i < int64(len(l.listed)) {
+			return l.listed[i].segment.ProgramDateTime
+		}
 	}
 	if n := len(r.listed); n > 0 {
 		last := r.listed[n-1].segment
