@@ -44,7 +44,7 @@ func newRendition(name string, kind media.Kind) *rendition {
 
 // The shortest times for which objects are kept after they have been stored, in target durations beyond the window.
 const (
-	partStay    = 3 + 3 + 1 // RFC 8216bis, 6.2.2: parts are listed for three, and stay for three more; one for good measure
+	partStay    = 3 + 3 + 4 // RFC 8216bis, 6.2.2: parts are listed for three, and stay for three more; the rest is for a playlist that stands still
 	defaultStay = 10 * time.Second
 )
 

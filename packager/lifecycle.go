@@ -88,7 +88,7 @@ func (p *Packager) overdue(now time.Time) {
 		return
 	}
 	d := p.config.SegmentDuration
-	slack := d * 45 / 100
+	slack := d * 3 / 10
 	for _, r := range p.order {
 		if len(r.listed) == 0 || now.Sub(r.arrived) < silence {
 			continue // what comes slowly still comes
@@ -97,7 +97,7 @@ func (p *Packager) overdue(now time.Time) {
 		if p.lead.leader != nil {
 			length = max(d, time.Duration(p.target)*time.Second)
 		}
-		for now.After(p.gapStart(r).Add(length + r.lag + slack)) {
+		for now.After(p.gapStart(r).Add(length+r.lag+slack)) || now.After(r.listedAt.Add(length*14/10)) {
 			if r.opened {
 				p.close(r)
 			} else {

@@ -42,6 +42,7 @@ type rendition struct {
 	dropped      int64
 	arrived      time.Time     // when the newest unit came
 	lag          time.Duration // of its arrival over its end in media time
+	listedAt     time.Time     // when the newest segment was listed
 	units        int64         // in the open segment
 	measuredRate float64       // units per second in the last segment
 
@@ -206,6 +207,7 @@ func (r *rendition) list(l *listing) {
 	r.listed = append(r.listed, l)
 	r.bits += l.bits
 	r.number++
+	r.listedAt = time.Now()
 }
 
 // trim takes segments off the head of the list while at least the window is left.

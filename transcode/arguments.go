@@ -17,8 +17,8 @@ const (
 )
 
 // epoch is the length of time, in seconds, whose multiples a process's timeline starts from: on every frame lattice (the
-// common rates have 1 or 1001 as their denominator), on the grid of audio frames (64·48000 is a multiple of 1024), and on
-// segment boundaries of any even length. Two processes therefore put the same picture at the same time.
+// common rates have 1 or 1001 as their denominator), and on the grid of audio frames (64·48000 is a multiple of 1024). Two
+// processes therefore put the same picture at the same time.
 const epoch = 64 * 1001
 
 // setup is what the arguments of a process depend on.
@@ -70,8 +70,9 @@ func (s *setup) filters() string {
 		}
 	}
 	if s.audio {
-		// Sound follows its timestamps by stretching, holes become silence, and the first sample stands on the grid.
-		chains = append(chains, fmt.Sprintf("[0:a]aformat=channel_layouts=stereo,aresample=%d:async=1000:first_pts=%d[a]", audioRate, s.sound))
+		// Sound follows its timestamps by stretching, holes become silence, and the first sample stands on the grid. first_pts
+		// counts samples as they go in, so that they must have our rate by then.
+		chains = append(chains, fmt.Sprintf("[0:a]aformat=sample_rates=%d:channel_layouts=stereo,aresample=async=1000:first_pts=%d[a]", audioRate, s.sound))
 	}
 	return strings.Join(chains, ";")
 }
@@ -92,7 +93,8 @@ func (s *setup) picture(r Rung) []string {
 // picture of the process. Half a tick on top of the slack keeps equality out of floating point.
 func (s *setup) keyFrames() string {
 	d := int64(s.segment / time.Second)
-	offset := float64(s.first%(d*media.VideoClockRate)) + media.BoundarySlack + 0.5
+	first := s.base*media.VideoClockRate + s.first
+	offset := float64(first%(d*media.VideoClockRate)) + media.BoundarySlack + 0.5
 	at := func(t string) string {
 		return fmt.Sprintf("floor((%s+%.9f)/%d)", t, offset/media.VideoClockRate, d)
 	}
@@ -100,5 +102,6 @@ func (s *setup) keyFrames() string {
 }
 
 func output(pipe int) []string {
-	return []string{"-flush_packets", "1", "-f", "nut", "pipe:" + strconv.Itoa(pipe)}
+	// Without write_index the muxer would remember every key frame until its end, which for us never comes.
+	return []string{"-flush_packets", "1", "-write_index", "0", "-f", "nut", "pipe:" + strconv.Itoa(pipe)}
 }

@@ -77,23 +77,23 @@ func (j *job) run(ctx context.Context) (ended bool, reason error, err error) {
 
 var errProcess = errors.New("transcode: ffmpeg ended")
 
-// gather reads until a unit of every track has come, or gatherTime has passed: tracks that are announced and never sent
-// would hold the process up for good. The reason is set when the source ends meanwhile.
+// gather reads until a unit of every track has come, or gatherTime has passed since the first one did: tracks that are
+// announced and never sent would hold the process up for good. The reason is set when the source ends meanwhile.
 func (j *job) gather(ctx context.Context) (early []media.AccessUnit, tracks []*media.Track, reason error) {
-	wait, cancel := context.WithTimeout(ctx, gatherTime)
-	defer cancel()
+	wait := ctx
 	seen := make(map[int]bool)
 	for len(seen) < len(j.source.Tracks) {
-		in := ctx
-		if len(seen) > 0 {
-			in = wait
-		}
-		units, err := j.sub.Next(in, nil)
+		units, err := j.sub.Next(wait, nil)
 		if err != nil {
-			if ctx.Err() != nil || wait.Err() == nil {
+			if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 				reason = err
 			}
 			break
+		}
+		if len(seen) == 0 {
+			var cancel context.CancelFunc
+			wait, cancel = context.WithTimeout(ctx, gatherTime)
+			defer cancel()
 		}
 		for _, u := range units {
 			seen[u.Track] = true

@@ -62,6 +62,11 @@ func (b *bench) collect(p *hub.Publication) <-chan *ladder {
 	return out
 }
 
+// newest ladder; nil where there was none yet.
+func (b *bench) newest() *hub.Publication {
+	return b.hub.Newest(hub.Key{Stream: "live", Stage: hub.Ladder})
+}
+
 func fps(num, den int64) media.Rational { return media.Rational{Num: num, Den: den} }
 
 // requirePictures checks all that a rung promises.

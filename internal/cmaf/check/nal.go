@@ -7,6 +7,10 @@ type picture struct {
 	irap  bool // a random access picture; of AVC the same as idr
 }
 
+// RandomAccess reports whether the NAL units of a sample make it an IDR, or another random access picture of HEVC. It is
+// false for formats without NAL units.
+func (t *Track) RandomAccess(data []byte) bool { return t.pictureOf(data).irap }
+
 // pictureOf looks at the NAL unit types of a sample.
 func (t *Track) pictureOf(data []byte) picture {
 	avc := t.Format == "avc1" || t.Format == "avc3"
