@@ -35,6 +35,9 @@ func (p *Packager) lost(reason error) time.Duration {
 	for _, r := range p.order {
 		p.close(r)
 	}
+	if p.started {
+		p.level(0)
+	}
 	p.started = false
 	if errors.Is(reason, hub.ErrReplaced) {
 		return p.config.Grace
@@ -84,26 +87,44 @@ func (p *Packager) watch(ctx context.Context) error {
 //
 // RFC 8216bis, 6.2.1: a new Media Segment is published no later than 1.5 target durations after the one before.
 func (p *Packager) overdue(now time.Time) {
-	if p.state != Live && p.state != Reconnecting {
-		return
-	}
-	d := p.config.SegmentDuration
-	slack := d * 3 / 10
-	for _, r := range p.order {
-		if len(r.listed) == 0 || now.Sub(r.arrived) < silence {
-			continue // what comes slowly still comes
+	switch p.state {
+	case Reconnecting: // all renditions step together
+		for len(p.order) > 0 && len(p.order[0].listed) > 0 && p.late(p.order[0], now) {
+			p.level(p.order[0].number + 1)
 		}
-		length := d
-		if p.lead.leader != nil {
-			length = max(d, time.Duration(p.target)*time.Second)
-		}
-		for now.After(p.gapStart(r).Add(length+r.lag+slack)) || now.After(r.listedAt.Add(length*14/10)) {
-			if r.opened {
-				p.close(r)
-			} else {
-				p.reach(r, r.number+1)
+	case Live:
+		for _, r := range p.order {
+			if len(r.listed) == 0 || now.Sub(r.arrived) < silence {
+				continue // what comes slowly still comes
+			}
+			for p.late(r, now) {
+				if r.opened {
+					p.close(r)
+				} else {
+					p.reach(r, r.number+1)
+				}
 			}
 		}
+	}
+}
+
+// late reports that r's open segment should have been listed by now.
+func (p *Packager) late(r *rendition, now time.Time) bool {
+	length := p.config.SegmentDuration
+	slack := length * 3 / 10
+	if p.lead.leader != nil {
+		length = max(length, time.Duration(p.target)*time.Second)
+	}
+	return now.After(p.gapStart(r).Add(length+r.lag+slack)) || now.After(r.listedAt.Add(length*14/10))
+}
+
+// level brings every rendition to the segment with the given number, or to the furthest that any has reached.
+func (p *Packager) level(number int64) {
+	for _, r := range p.order {
+		number = max(number, r.number)
+	}
+	for _, r := range p.order {
+		p.reach(r, number)
 	}
 }
 
