@@ -51,7 +51,7 @@ func (p *Packager) aligned(r *rendition, u media.AccessUnit) {
 		}
 		slot = r.number
 	}
-	if slot < r.number {
+	if slot < r.number || slot == r.number && r.inGap() {
 		r.dropped++ // it comes too late: the segment it belongs to has been closed
 		return
 	}
@@ -109,6 +109,9 @@ func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 	if !r.opened && (!u.RandomAccess && !p.forced || r.afterGap(u)) {
 		r.dropped++
 		return
+	}
+	if r.inGap() {
+		p.reach(r, r.number+1)
 	}
 	if !r.opened {
 		p.lead.cuts = append(p.lead.cuts, cut{r.number, u.PTS})

@@ -39,6 +39,7 @@ func (p *Packager) lost(reason error) time.Duration {
 		p.level(0)
 	}
 	p.started = false
+	p.step = p.firstGap(time.Now())
 	if errors.Is(reason, hub.ErrReplaced) {
 		return p.config.Grace
 	}
@@ -57,6 +58,9 @@ func (p *Packager) end() {
 	defer p.mu.Unlock()
 	p.state = Ended
 	for _, r := range p.order {
+		if r.inGap() {
+			r.gap(p.gapStart(r))
+		}
 		p.put(r, nil, nil, true)
 	}
 	p.present()
@@ -88,10 +92,8 @@ func (p *Packager) watch(ctx context.Context) error {
 // RFC 8216bis, 6.2.1: a new Media Segment is published no later than 1.5 target durations after the one before.
 func (p *Packager) overdue(now time.Time) {
 	switch p.state {
-	case Reconnecting: // all renditions step together
-		for len(p.order) > 0 && len(p.order[0].listed) > 0 && p.late(p.order[0], now) {
-			p.level(p.order[0].number + 1)
-		}
+	case Reconnecting:
+		p.fill(now)
 	case Live:
 		for _, r := range p.order {
 			if len(r.listed) == 0 || now.Sub(r.arrived) < silence {
@@ -106,6 +108,36 @@ func (p *Packager) overdue(now time.Time) {
 			}
 		}
 	}
+}
+
+// fill lists the parts that are due of the time in which the encoder is away, or is back and has no segment to offer yet.
+// All renditions step together.
+func (p *Packager) fill(now time.Time) {
+	for target := p.config.Profile.PartTarget(); p.target != 0 && !now.Before(p.step); p.step = p.step.Add(target) {
+		for _, r := range p.order {
+			if r.opened || p.started && r.number >= r.begins {
+				continue
+			}
+			r.gapPart(p.gapStart(r))
+			r.trim()
+			p.put(r, nil, nil, false)
+		}
+	}
+}
+
+// firstGap is when the first part of a gap is due. Aligned segments are numbered by the clock: gaps must not run far ahead
+// of it, or the encoder, once it is back, has to wait for the clock; nor may they keep the players waiting.
+func (p *Packager) firstGap(now time.Time) time.Time {
+	target := p.config.Profile.PartTarget()
+	if p.lead.leader != nil || len(p.order) == 0 {
+		return now.Add(target)
+	}
+	due := p.gapStart(p.order[0]).Add(target + p.order[0].lag)
+	latest := now.Add(p.config.SegmentDuration * 65 / 100)
+	if due.After(latest) {
+		return latest
+	}
+	return due
 }
 
 // late reports that r's open segment should have been listed by now.

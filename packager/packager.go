@@ -20,7 +20,7 @@ import (
 const longestTarget = 10
 
 // tick is how often the Packager looks whether something is overdue.
-const tick = 100 * time.Millisecond
+const tick = 50 * time.Millisecond
 
 // Packager makes one stream's renditions. See New.
 type Packager struct {
@@ -41,6 +41,7 @@ type Packager struct {
 	byName     map[string]*rendition
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
+	step       time.Time          // when the next part of a gap is due while the encoder is away
 	early      []media.AccessUnit // units that came before it was
 	lead       lead
 	forced     bool // the leader's next segment starts without a key frame
@@ -241,6 +242,9 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 	number := r.slot(u.PTS)
 	for _, o := range p.order {
 		number = max(number, o.number)
+		if o.inGap() {
+			number = max(number, o.number+1)
+		}
 	}
 	p.started = true
 	for _, o := range p.order {
@@ -248,7 +252,6 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 			o.number = number
 		}
 		o.begins = number
-		p.reach(o, number)
 	}
 	early := p.early
 	p.early = nil
@@ -314,7 +317,7 @@ func (p *Packager) reach(r *rendition, number int64) {
 		return
 	}
 	for r.number < number {
-		r.gap(p.gapStart(r))
+		r.gap(p.gapStart(r)) // one that is open is completed first
 	}
 	r.trim()
 	p.put(r, nil, nil, false)

@@ -183,25 +183,40 @@ func (r *rendition) closeSegment() *Object {
 	return object
 }
 
-// gap lists a segment of nominal length that there is no media for, and begins the next. A discontinuity that is due stands
-// before the first segment of the new publication, not before the gaps that lead up to it.
+// gap lists a segment of nominal length that there is no media for, and begins the next.
 func (r *rendition) gap(start time.Time) {
-	fresh := r.fresh && r.number >= r.begins
-	s := &hls.Segment{
-		URI: r.segmentName(r.number), Map: r.mapped, Duration: r.config.SegmentDuration, ProgramDateTime: start,
-		Gap: true, Discontinuity: fresh,
+	for !r.gapPart(start) {
 	}
-	for rest := s.Duration; rest > 0; {
-		d := min(rest, r.config.Profile.PartTarget())
-		s.Parts = append(s.Parts, hls.Part{URI: r.partName(r.number, len(s.Parts)), Duration: d, Gap: true})
-		rest -= d
-	}
-	if fresh {
-		r.discs++
-		r.fresh = false
-	}
-	r.list(&listing{segment: s, disc: r.discs})
 }
+
+// gapPart adds a part that there is no media for to the open segment, which must have none, and reports whether that
+// completed and listed it. start is the date-time of the segment. A discontinuity that is due stands before the first
+// segment of the new publication, not before the gaps that lead up to it.
+func (r *rendition) gapPart(start time.Time) (listed bool) {
+	if len(r.parts) == 0 {
+		r.head = &hls.Segment{
+			URI: r.segmentName(r.number), Map: r.mapped, Duration: r.config.SegmentDuration, ProgramDateTime: start,
+			Gap: true, Discontinuity: r.fresh && r.number >= r.begins,
+		}
+		if r.head.Discontinuity {
+			r.discs++
+			r.fresh = false
+		}
+	}
+	target := r.config.Profile.PartTarget()
+	rest := r.config.SegmentDuration - time.Duration(len(r.parts))*target
+	r.parts = append(r.parts, hls.Part{URI: r.partName(r.number, len(r.parts)), Duration: min(rest, target), Gap: true})
+	if rest > target {
+		return false
+	}
+	r.head.Parts = r.parts
+	r.list(&listing{segment: r.head, disc: r.discs})
+	r.parts, r.head = nil, nil
+	return true
+}
+
+// inGap reports that the open segment consists of parts without media: none can join them.
+func (r *rendition) inGap() bool { return !r.opened && len(r.parts) > 0 }
 
 func (r *rendition) list(l *listing) {
 	r.listed = append(r.listed, l)
