@@ -169,6 +169,9 @@ func (p *Packager) follows(r *rendition, u media.AccessUnit, at int64) {
 		r.dropped++ // sound from before the first picture
 		return
 	}
+	if !r.opened {
+		p.reach(r, l.cuts[0].number)
+	}
 	for len(l.cuts) > 1 && at >= l.cuts[1].at {
 		p.reach(r, l.cuts[1].number)
 		l.cuts = l.cuts[1:]
