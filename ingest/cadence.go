@@ -3,13 +3,21 @@ package ingest
 import "github.com/stagecast/stagecast/internal/media"
 
 // cadence turns the mapped times of one track, which carry the rounding and the jitter of the wire, into decode times that
-// obey the promise of media.AccessUnit: each unit starts exactly where the one before said it would end.
+// obey the promise of media.AccessUnit: each unit starts exactly where the one before said it would end. All its times are
+// in ticks of media.VideoClockRate, except those it writes into a unit.
 type cadence interface {
-	// stamp takes a unit's mapped DTS and PTS offset in ticks of media.VideoClockRate and sets DTS, PTS and Duration.
+	// start keeps the first unit from standing before floor. It is called before the first stamp.
+	start(floor int64)
+	// stamp takes a unit's mapped DTS and PTS offset and sets DTS, PTS and Duration.
 	stamp(u *media.AccessUnit, dts, offset int64)
-	// next is where the following unit is expected, in ticks of media.VideoClockRate.
-	next() int64
+	// step is how far after the last unit the wire should have the next one, within longestStep.
+	step() int64
+	// end is where the next unit may stand at the earliest.
+	end() int64
 }
+
+// longestStep bounds what a cadence says of the wire: a rate of one picture a second may be claimed and untrue.
+const longestStep = media.VideoClockRate / 10
 
 // newCadence chooses by what is known of the track.
 func newCadence(t *media.Track) cadence {
@@ -30,21 +38,20 @@ type frameLattice struct {
 	lattice  media.Lattice
 	started  bool
 	promised int64 // DTS that the last unit promised for this one
-	index    int64 // of the lattice point that the last unit was nearest to
+	index    int64 // of the lattice point that the last unit was given
 	ahead    int64 // by how many points index runs ahead of the wire
 }
 
 // wrong reports that pictures come faster than the rate that the track claims: the lattice does not fit.
 func (f *frameLattice) wrong() bool { return f.ahead > 4 }
 
+func (f *frameLattice) start(floor int64) { f.promised = floor }
+
 func (f *frameLattice) stamp(u *media.AccessUnit, dts, offset int64) {
-	k := f.lattice.Index(dts)
-	if f.started && k <= f.index {
-		k = f.index + 1 // jitter of more than half a frame
-		f.ahead = f.index - f.lattice.Index(dts)
-	}
+	k := f.point(dts)
+	f.ahead = k - f.lattice.Index(dts)
 	u.DTS = f.lattice.Ticks(k)
-	u.PTS = f.lattice.Ticks(k + f.lattice.Index(dts+offset) - f.lattice.Index(dts))
+	u.PTS = f.lattice.Ticks(k + f.lattice.Index(offset))
 	end := f.lattice.Ticks(k + 1)
 	if f.started {
 		u.DTS = f.promised
@@ -53,20 +60,56 @@ func (f *frameLattice) stamp(u *media.AccessUnit, dts, offset int64) {
 	f.started, f.promised, f.index = true, end, k
 }
 
-func (f *frameLattice) next() int64 { return f.promised }
-
-// freeRunning serves pictures of a variable or unknown rate: the time is what the wire said, and nothing is promised.
-type freeRunning struct{ last int64 }
-
-func (f *freeRunning) stamp(u *media.AccessUnit, dts, offset int64) {
-	if dts <= f.last {
-		dts = f.last + 1
+// point is the index of the lattice point for a unit: the nearest one that is still free. The point that is due is kept
+// through more than half a frame of distance, or jitter would make pictures hop where the wire stands between two points.
+func (f *frameLattice) point(dts int64) int64 {
+	nearest := f.lattice.Index(dts)
+	if !f.started {
+		first := f.lattice.Index(f.promised)
+		if f.lattice.Ticks(first) < f.promised {
+			first++
+		}
+		return max(nearest, first)
 	}
-	u.DTS, u.PTS, u.Duration = dts, dts+offset, 0
-	f.last = dts
+	due := f.index + 1
+	if apart := dts - f.lattice.Ticks(due); nearest < due || apart < f.lattice.Ticks(1)*5/8 {
+		return due
+	}
+	return nearest
 }
 
-func (f *freeRunning) next() int64 { return f.last }
+// off is how far after a mapped time its nearest lattice point stands; negative when before.
+func (f *frameLattice) off(dts int64) int64 { return f.lattice.Ticks(f.lattice.Index(dts)) - dts }
+
+func (f *frameLattice) step() int64 { return min(f.lattice.Ticks(1), longestStep) }
+
+func (f *frameLattice) end() int64 { return f.promised }
+
+// freeRunning serves pictures of a variable or unknown rate: the time is what the wire said, and nothing is promised.
+type freeRunning struct {
+	least   int64 // where the next unit may stand at the earliest
+	exactly bool  // the next unit must stand at least: a lattice that was given up has promised it
+	last    int64 // what the wire said of the last unit
+	apart   int64 // of the last two
+}
+
+func (f *freeRunning) start(floor int64) { f.least = floor }
+
+func (f *freeRunning) stamp(u *media.AccessUnit, dts, offset int64) {
+	u.DTS = max(dts, f.least)
+	if f.exactly {
+		u.DTS = f.least
+	}
+	u.PTS, u.Duration = u.DTS+offset, 0
+	if f.last != 0 {
+		f.apart = dts - f.last
+	}
+	f.least, f.exactly, f.last = u.DTS+1, false, dts
+}
+
+func (f *freeRunning) step() int64 { return min(max(f.apart, 0), longestStep) }
+
+func (f *freeRunning) end() int64 { return f.least }
 
 // sampleCount gives sound the time that its samples take, which the wire's timestamps only approximate (a frame of 1024
 // samples at 48 kHz is 21.33 ms). It follows the wire slowly where the two drift apart, and at once over a hole.
@@ -75,6 +118,7 @@ type sampleCount struct {
 	codec    media.Codec
 	started  bool
 	promised int64 // in ticks of rate
+	length   int64 // of the last frame, in ticks of rate
 	drift    int64 // smoothed distance of the wire from the count, in ticks of rate
 }
 
@@ -83,11 +127,15 @@ const (
 	slewShare = 64 // a frame is stretched or shrunk by at most this share of it
 )
 
+func (c *sampleCount) start(floor int64) {
+	c.promised = media.Rescale(floor, media.VideoClockRate, c.rate)
+}
+
 func (c *sampleCount) stamp(u *media.AccessUnit, dts, _ int64) {
 	at := media.Rescale(dts, media.VideoClockRate, c.rate)
 	length := audioLength(c.codec, u.Payload)
 	if !c.started {
-		c.promised = at
+		c.promised = max(c.promised, at)
 	}
 	u.DTS, u.PTS, u.Duration = c.promised, c.promised, length
 	switch apart := at - c.promised; {
@@ -97,7 +145,7 @@ func (c *sampleCount) stamp(u *media.AccessUnit, dts, _ int64) {
 	default:
 		u.Duration += c.slew(apart, length)
 	}
-	c.started = true
+	c.started, c.length = true, length
 	c.promised = u.DTS + u.Duration
 }
 
@@ -115,7 +163,9 @@ func (c *sampleCount) slew(apart, length int64) int64 {
 	return step
 }
 
-func (c *sampleCount) next() int64 { return media.Rescale(c.promised, c.rate, media.VideoClockRate) }
+func (c *sampleCount) step() int64 { return media.Rescale(c.length, c.rate, media.VideoClockRate) }
+
+func (c *sampleCount) end() int64 { return media.Rescale(c.promised, c.rate, media.VideoClockRate) }
 
 // audioLength is how many ticks of its track's clock an audio access unit lasts.
 func audioLength(codec media.Codec, payload []byte) int64 {

@@ -126,24 +126,36 @@ func (g *Gate) sent(stream string) int64 {
 	return end
 }
 
-// publish opens the next publication of a session's stream, whose media starts at start.
+// publish opens the next publication of a session's stream, whose media starts at start, and asks the session that was on
+// air to end. A session that has itself been asked to gets its cause instead: it must not take the stream back.
 func (g *Gate) publish(s *Session, start time.Time) (*hub.Publication, error) {
-	g.mu.Lock()
-	id := max(start.UnixMilli(), g.ids[s.stream]+1)
-	g.ids[s.stream] = id
-	old := g.onAir[s.stream]
-	g.onAir[s.stream] = s
-	g.mu.Unlock()
-	pub, err := g.hub.Publish(hub.Key{Stream: s.stream, Stage: hub.Source}, id, s.tracks)
+	pub, err := g.putOnAir(s, start)
 	if err != nil {
-		return nil, &Error{Reason: ReasonInternal, Err: err}
-	}
-	if old != nil && old != s {
-		old.stop(ReasonReplaced)
+		return nil, err
 	}
 	for i := range s.tracks {
 		g.log.Info("track published", "stream", s.stream, "protocol", s.request.Protocol, "track", describe(&s.tracks[i]))
 	}
+	return pub, nil
+}
+
+// putOnAir does all under the lock: of two sessions that come at once, the one that stays on air must also be the newest in
+// the hub. Neither the hub nor a session calls back.
+func (g *Gate) putOnAir(s *Session, start time.Time) (*hub.Publication, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := s.Cause(); err != nil {
+		return nil, err
+	}
+	id := max(start.UnixMilli(), g.ids[s.stream]+1)
+	pub, err := g.hub.Publish(hub.Key{Stream: s.stream, Stage: hub.Source}, id, s.tracks)
+	if err != nil {
+		return nil, &Error{Reason: ReasonInternal, Err: err}
+	}
+	if old := g.onAir[s.stream]; old != nil && old != s {
+		old.stop(ReasonReplaced)
+	}
+	g.ids[s.stream], g.onAir[s.stream] = id, s
 	return pub, nil
 }
 

@@ -22,6 +22,12 @@ type WireClock struct {
 	Bits uint  // they wrap at 2^Bits: 32 for RTMP, 33 for MPEG-TS
 }
 
+// since is how far a stands after b, the shorter way around the wrap; negative when before.
+func (c WireClock) since(a, b int64) int64 {
+	unused := 64 - c.Bits
+	return (a - b) << unused >> unused
+}
+
 // Unit is one access unit as the wire brought it, with the wire's own timestamps.
 //
 // The Session takes the Payload over: the adapter must not write to it again.

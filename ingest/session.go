@@ -16,6 +16,10 @@ import (
 // longer waited for.
 const pictureWait = 3 * media.VideoClockRate
 
+// maxOffset bounds PTS−DTS, in ticks of media.VideoClockRate: more than any order of pictures needs, and too little for a
+// broken encoder to carry a stream off into the future.
+const maxOffset = 5 * media.VideoClockRate
+
 // Session is one admitted broadcaster. Its methods are for one goroutine, except Done, Cause and Stream.
 type Session struct {
 	gate    *Gate
@@ -26,6 +30,7 @@ type Session struct {
 	tracks    []media.Track
 	line      timeline
 	cadences  map[int]cadence
+	floor     int64            // where the stream's media ended before this session, in ticks of media.VideoClockRate
 	pub       *hub.Publication // nil until the first unit is on the timeline
 	needsRAP  bool             // pictures are dropped until one can be decoded
 	firstWire int64            // wire time of the first sound that came while a picture was waited for
@@ -68,15 +73,26 @@ func (s *Session) Describe(tracks []media.Track) error {
 	if sameTracks(s.tracks, complete) {
 		return nil
 	}
+	s.schedule(complete)
 	s.tracks = complete
-	s.cadences = make(map[int]cadence)
-	for i := range complete {
-		s.cadences[complete[i].ID] = newCadence(&complete[i])
-	}
 	s.needsRAP = kinds[media.Video]
 	s.pub = nil // the next unit publishes anew, and that replaces the old publication
 	s.meter.describe(complete)
 	return nil
+}
+
+// schedule gives each track a cadence, which begins where that of the track of its kind has ended.
+func (s *Session) schedule(tracks []media.Track) {
+	ends := make(map[media.Kind]int64)
+	for i := range s.tracks {
+		ends[s.tracks[i].Kind()] = s.cadences[s.tracks[i].ID].end()
+	}
+	s.cadences = make(map[int]cadence)
+	for i := range tracks {
+		c := newCadence(&tracks[i])
+		c.start(max(s.floor, ends[tracks[i].Kind()]))
+		s.cadences[tracks[i].ID] = c
+	}
 }
 
 func sameTracks(a, b []media.Track) bool {
@@ -105,18 +121,13 @@ func (s *Session) Write(u Unit) error {
 		return nil
 	}
 	now := s.gate.now()
+	offset := media.Rescale(u.Offset, s.request.Clock.Rate, media.VideoClockRate)
+	offset = min(max(offset, -maxOffset), maxOffset)
 	if !s.line.anchored {
-		s.anchor(t, u, now)
+		s.anchor(t, u.DTS, offset, now)
 	}
-	dts := s.line.at(u.Track, u.DTS, now)
 	unit := media.AccessUnit{Track: u.Track, RandomAccess: !video || u.RandomAccess, Payload: u.Payload}
-	c := s.cadences[u.Track]
-	c.stamp(&unit, dts, media.Rescale(u.Offset, s.request.Clock.Rate, media.VideoClockRate))
-	s.line.expect(u.Track, c.next())
-	if l, ok := c.(*frameLattice); ok && l.wrong() {
-		s.cadences[u.Track] = &freeRunning{last: l.promised - 1}
-		s.meter.wrongFrameRate()
-	}
+	s.stamp(&unit, s.line.at(u.Track, u.DTS, now), offset)
 	if s.pub == nil {
 		if err := s.publish(unit.PTS, t.ClockRate); err != nil {
 			return err
@@ -143,19 +154,40 @@ func (s *Session) skips(t *media.Track, u Unit) bool {
 	if !s.waited {
 		s.waited, s.firstWire = true, u.DTS
 	}
-	return media.Rescale(u.DTS-s.firstWire, s.request.Clock.Rate, media.VideoClockRate) < pictureWait
+	came := s.request.Clock.since(u.DTS, s.firstWire)
+	return media.Rescale(max(came, -came), s.request.Clock.Rate, media.VideoClockRate) < pictureWait
 }
 
-// anchor puts the first unit at the time of its arrival, and that after all that the stream has sent before. A picture of
-// a constant rate goes onto the nearest point of its lattice, and the other track with it.
-func (s *Session) anchor(t *media.Track, u Unit, now time.Time) {
-	offset := media.Rescale(u.Offset, s.request.Clock.Rate, media.VideoClockRate)
-	at := max(media.Ticks(now, media.VideoClockRate), s.gate.sent(s.stream)) - offset
+// stamp gives a unit its times.
+func (s *Session) stamp(u *media.AccessUnit, dts, offset int64) {
+	c := s.cadences[u.Track]
+	l, onLattice := c.(*frameLattice)
+	if onLattice && s.line.tracks[u.Track].fresh { // the other track moves with it, or their offset would change
+		by := l.off(dts)
+		s.line.shift(by)
+		dts += by
+	}
+	c.stamp(u, dts, offset)
+	s.line.expect(u.Track, c.step())
+	if onLattice && l.wrong() {
+		s.cadences[u.Track] = &freeRunning{least: l.promised, exactly: true}
+		s.meter.wrongFrameRate()
+	}
+}
+
+// anchor puts the first unit at the time of its arrival, and after all that the stream has sent before. A picture of a
+// constant rate goes onto the nearest point of its lattice, and the other track with it.
+func (s *Session) anchor(t *media.Track, dts, offset int64, now time.Time) {
+	s.floor = s.gate.sent(s.stream)
+	at := max(media.Ticks(now, media.VideoClockRate)-offset, s.floor)
 	if t.FrameRate.Known() {
 		l := media.Lattice{Rate: t.FrameRate}
 		at = l.Ticks(l.Index(at) + 1)
 	}
-	s.line.anchor(u.DTS, at)
+	s.line.anchor(dts, at)
+	for _, c := range s.cadences {
+		c.start(s.floor)
+	}
 }
 
 // publish opens the publication with the first unit, and takes the stream over from whoever had it.

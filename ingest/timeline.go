@@ -30,7 +30,8 @@ type timeline struct {
 type mapping struct {
 	offset  int64     // mapped = wire ticks in 90 kHz + offset
 	started bool      // a unit has been mapped
-	next    int64     // where the next unit is expected
+	fresh   bool      // the last unit was the first with this offset
+	next    int64     // where the wire should have the next unit
 	arrived time.Time // when the last unit came
 }
 
@@ -51,17 +52,39 @@ func (t *timeline) at(track int, wire int64, now time.Time) int64 {
 		t.tracks[track] = m
 	}
 	mapped := ticks + m.offset
-	if !m.plausible(mapped, now) {
+	m.fresh = !m.started
+	if !m.plausible(mapped, now) && !t.confirmed(m, mapped, now) {
 		mapped = t.rejoin(m, ticks, now)
+		m.fresh = true
 	}
 	t.last, t.newest = wire, mapped
 	m.started, m.arrived = true, now
-	m.next = mapped // the caller refines it with the unit's duration
+	m.next = mapped // see expect
 	return mapped
 }
 
-// expect tells where the next unit of a track should stand.
-func (t *timeline) expect(track int, next int64) { t.tracks[track].next = next }
+// expect tells how far after the unit of a track that was mapped last the wire should have its next one.
+func (t *timeline) expect(track int, step int64) { t.tracks[track].next += step }
+
+// shift moves all that is mapped from now on, of every track.
+func (t *timeline) shift(by int64) {
+	t.newest += by
+	for _, m := range t.tracks {
+		m.offset += by
+		m.next += by
+	}
+}
+
+// confirmed reports whether a leap ahead is a hole in one track only: another on the same clock has come as far. An
+// encoder that has fallen behind leaves pictures out and goes on sending the sound.
+func (t *timeline) confirmed(m *mapping, mapped int64, now time.Time) bool {
+	for _, other := range t.tracks {
+		if other != m && m.started && other.started && other.offset == m.offset && mapped > m.next && other.plausible(mapped, now) {
+			return true
+		}
+	}
+	return false
+}
 
 // rejoin finds a new offset for a track whose clock has jumped: that of another track which has jumped before it, else one
 // that goes on where the track was, plus the time in which nothing came.
@@ -97,6 +120,5 @@ func (m *mapping) pause(now time.Time) int64 {
 
 // unwrap extends a wire timestamp of wire.Bits bits to the value nearest to the newest one.
 func (t *timeline) unwrap(wire int64) int64 {
-	shift := 64 - t.wire.Bits
-	return t.last + (wire-t.last)<<shift>>shift
+	return t.last + t.wire.since(wire, t.last)
 }

@@ -60,7 +60,9 @@ func (s *setup) filters() string {
 	var chains []string
 	if s.video {
 		n := len(s.plan.Rungs)
-		split := fmt.Sprintf("[0:v]fps=%d/%d:round=near,split=%d", s.plan.Rate.Num, s.plan.Rate.Den, n)
+		// The output starts at the first picture whatever the decoder makes of that one: keyFrames counts from there.
+		start := float64(s.first) / media.VideoClockRate
+		split := fmt.Sprintf("[0:v]fps=%d/%d:start_time=%.6f:round=near:eof_action=pass,split=%d", s.plan.Rate.Num, s.plan.Rate.Den, start, n)
 		for i := range n {
 			split += fmt.Sprintf("[s%d]", i)
 		}

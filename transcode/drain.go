@@ -28,6 +28,8 @@ type collector struct {
 	pub     *hub.Publication
 	pending []media.AccessUnit
 	bytes   int
+	newest  int64              // PTS of the first rung
+	held    []media.AccessUnit // pictures of other rungs that are ahead of it
 }
 
 var errPending = errors.New("transcode: an output does not start")
@@ -52,10 +54,41 @@ func (c *collector) describe(t media.Track) error {
 	return nil
 }
 
+// write hands a unit on. For readers that come late the hub keeps what has come since a random access point of the first
+// rung, so that no other rung's picture may come before the first rung's of the same time. Those that do are held; they
+// are few, because a process writes the first rung first.
 func (c *collector) write(u media.AccessUnit) error {
 	c.meter.out(u, time.Now())
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if u.Track != 1 && c.tracks[u.Track-1].Kind() == media.Video && u.PTS > c.newest {
+		c.held = append(c.held, u)
+		return nil
+	}
+	if err := c.pass(u); err != nil || u.Track != 1 {
+		return err
+	}
+	c.newest = u.PTS
+	return c.release()
+}
+
+// release hands on what need not be held any more.
+func (c *collector) release() error {
+	still := c.held[:0]
+	for _, u := range c.held {
+		if u.PTS > c.newest {
+			still = append(still, u)
+		} else if err := c.pass(u); err != nil {
+			return err
+		}
+	}
+	clear(c.held[len(still):])
+	c.held = still
+	return nil
+}
+
+// pass writes a unit, or keeps it until there is a Publication.
+func (c *collector) pass(u media.AccessUnit) error {
 	if c.pub != nil {
 		c.pub.Write(u)
 		return nil

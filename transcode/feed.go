@@ -32,12 +32,12 @@ func newFeed(w io.Writer, base int64, tracks []*media.Track) (*feed, error) {
 	return f, err
 }
 
-// write sends one unit; those of other tracks are left out.
+// has reports whether a track is fed.
+func (f *feed) has(track int) bool { return f.tracks[track] != nil }
+
+// write sends one unit of a track that is fed.
 func (f *feed) write(u media.AccessUnit) error {
 	t := f.tracks[u.Track]
-	if t == nil {
-		return nil
-	}
 	dts := u.DTS - f.base*t.ClockRate
 	if dts < 0 {
 		return nil

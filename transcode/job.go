@@ -3,7 +3,6 @@ package transcode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -63,19 +62,28 @@ func (j *job) run(ctx context.Context) (ended bool, reason error, err error) {
 	reason = j.feed(fed, p, s.base, tracks, early)
 	stop()
 	p.Stdin.Close()
-	late := time.AfterFunc(flushTime, p.Kill)
-	defer late.Stop()
 	drained := g.Wait() // the outputs end with the process, which ends with its input
 	exit := p.Wait(context.WithoutCancel(ctx))
-	if reason != nil && !errors.Is(reason, errProcess) {
+	switch {
+	case errors.Is(reason, errProcess), errors.Is(reason, errJoined):
+		c.close(hub.ErrLost)
+		return false, nil, errors.Join(drained, exit, reason)
+	case ctx.Err() != nil:
+		c.close(hub.ErrLost)
+	default:
 		c.close(reason)
-		return true, reason, nil
 	}
-	c.close(fmt.Errorf("%w: %w", hub.ErrLost, errProcess))
-	return false, nil, errors.Join(drained, exit, reason)
+	return true, reason, nil
 }
 
-var errProcess = errors.New("transcode: ffmpeg ended")
+// The reasons for which a job ends before its source does.
+var (
+	errProcess = errors.New("transcode: ffmpeg ended")
+	errJoined  = errors.New("transcode: a track has joined that was silent at the start")
+)
+
+// joined is how many units of a silent track show that it has joined.
+const joined = 10
 
 // gather reads until a unit of every track has come, or gatherTime has passed since the first one did: tracks that are
 // announced and never sent would hold the process up for good. The reason is set when the source ends meanwhile.
@@ -175,12 +183,19 @@ func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []
 		case <-stop:
 		}
 	}()
-	for {
+	for left := 0; ; {
 		for _, u := range units {
+			if !f.has(u.Track) {
+				if left++; left == joined {
+					return errJoined
+				}
+				continue
+			}
+			j.meter.feeding(time.Now())
 			if err := f.write(u); err != nil {
 				return errProcess
 			}
-			j.meter.in(u, time.Now())
+			j.meter.in(u)
 		}
 		if units, err = j.sub.Next(ctx, units); err != nil {
 			select {
@@ -193,7 +208,7 @@ func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []
 	}
 }
 
-// watch kills a process that takes and gives nothing.
+// watch kills a process that takes and gives nothing, and one that goes on for long after ctx, which ends with the feed.
 func (j *job) watch(ctx context.Context, p *ffmpeg.Process) error {
 	t := time.NewTicker(stallTime / 5)
 	defer t.Stop()
@@ -205,6 +220,11 @@ func (j *job) watch(ctx context.Context, p *ffmpeg.Process) error {
 				return errStalled
 			}
 		case <-ctx.Done():
+			select {
+			case <-p.Done():
+			case <-time.After(flushTime):
+				p.Kill()
+			}
 			return nil
 		case <-p.Done():
 			return nil

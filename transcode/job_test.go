@@ -3,7 +3,6 @@ package transcode
 import (
 	"context"
 	"encoding/binary"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -21,6 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // hangs is when a test gives up waiting; none takes nearly as long.
 const hangs = 60 * time.Second
 
+var discard = slog.New(slog.DiscardHandler)
+
 // bench is a Pool that runs for one stream, and what a test needs around it.
 type bench struct {
 	ctx  context.Context
@@ -33,7 +34,7 @@ func newBench(t testing.TB, c Config) *bench {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), hangs)
 	h := hub.New()
-	b := &bench{ctx: ctx, hub: h, pool: NewPool(c, h, slog.New(slog.NewTextHandler(io.Discard, nil)))}
+	b := &bench{ctx: ctx, hub: h, pool: NewPool(c, h, discard)}
 	done := make(chan error)
 	go func() { done <- b.pool.Run(ctx, "live") }()
 	t.Cleanup(func() {
@@ -60,6 +61,18 @@ func (b *bench) collect(p *hub.Publication) <-chan *ladder {
 	out := make(chan *ladder, 1)
 	go func() { out <- collect(b.ctx, p) }()
 	return out
+}
+
+// trickle writes one unit after another until there is a ladder, and returns how many it took.
+func (b *bench) trickle(p *hub.Publication, units []media.AccessUnit) (n int) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for b.newest() == nil && n < len(units) {
+		<-tick.C
+		p.Write(units[n])
+		n++
+	}
+	return n
 }
 
 // newest ladder; nil where there was none yet.

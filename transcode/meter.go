@@ -24,21 +24,22 @@ type Status struct {
 
 // meter measures a stream's transcoding. It is safe for concurrent use.
 type meter struct {
-	mu        sync.Mutex // guards everything below
-	plan      Plan
-	process   *ffmpeg.Process
-	restarts  int64
-	reason    string
-	lost      int64
-	lastIn    time.Time
-	lastOut   time.Time
-	newestIn  int64 // PTS of the newest picture
-	newestOut int64
-	since     time.Time
-	sincePTS  int64
-	frames    int64
-	fps       float64
-	speed     float64
+	mu         sync.Mutex // guards everything below
+	plan       Plan
+	process    *ffmpeg.Process
+	restarts   int64
+	reason     string
+	lost       int64
+	writing    time.Time // since when the unit that goes in is on its way; zero between units
+	asked      time.Time // since when units go in without an answer; zero before the first
+	unanswered int       // how many those are
+	newestIn   int64     // PTS of the newest picture
+	newestOut  int64
+	since      time.Time
+	sincePTS   int64
+	frames     int64
+	fps        float64
+	speed      float64
 }
 
 func (m *meter) planned(p Plan) {
@@ -50,8 +51,8 @@ func (m *meter) planned(p Plan) {
 func (m *meter) started(p *ffmpeg.Process) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := time.Now()
-	m.process, m.lastIn, m.lastOut, m.since = p, now, now, time.Time{}
+	m.process, m.since = p, time.Time{}
+	m.writing, m.asked, m.unanswered = time.Time{}, time.Time{}, 0
 	m.newestIn, m.newestOut = 0, 0
 }
 
@@ -68,10 +69,20 @@ func (m *meter) dropped(n int64) {
 	m.lost += n
 }
 
-func (m *meter) in(u media.AccessUnit, now time.Time) {
+// feeding says that a unit is about to go in, which in says has happened.
+func (m *meter) feeding(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lastIn = now
+	m.writing = now
+	if m.unanswered++; m.asked.IsZero() {
+		m.asked = now
+	}
+}
+
+func (m *meter) in(u media.AccessUnit) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writing = time.Time{}
 	m.newestIn = max(m.newestIn, u.PTS)
 }
 
@@ -79,7 +90,7 @@ func (m *meter) in(u media.AccessUnit, now time.Time) {
 func (m *meter) out(u media.AccessUnit, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lastOut = now
+	m.asked, m.unanswered = time.Time{}, 0
 	if u.Track != 1 {
 		return
 	}
@@ -95,11 +106,17 @@ func (m *meter) out(u media.AccessUnit, now time.Time) {
 	}
 }
 
-// stalled reports that units have gone in since the last came out, for too long.
+// manyUnits is how many units, at least, a process is asked to answer: more than it keeps back, so that a source that
+// pauses is not taken for a process that is stuck.
+const manyUnits = 100
+
+// stalled reports that for too long a unit has not gone in, or many have and none has come out.
 func (m *meter) stalled(now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lastIn.After(m.lastOut) && now.Sub(m.lastOut) > stallTime && now.Sub(m.lastIn) < stallTime
+	blocked := !m.writing.IsZero() && now.Sub(m.writing) > stallTime
+	silent := m.unanswered >= manyUnits && now.Sub(m.asked) > stallTime
+	return blocked || silent
 }
 
 func (m *meter) status() Status {

@@ -163,7 +163,7 @@ func fragmented(t testing.TB, args []string) ([]mp4.FullSample, description) {
 	t.Helper()
 	var stderr bytes.Buffer
 	args = append(append([]string{"-nostdin", "-v", "error"}, args...),
-		"-f", "mp4", "-movflags", "frag_every_frame+empty_moov+default_base_moof", "pipe:1")
+		"-f", "mp4", "-movflags", "frag_every_frame+delay_moov+default_base_moof", "pipe:1")
 	cmd := exec.Command("ffmpeg", args...)
 	cmd.Stderr = &stderr
 	raw, err := cmd.Output()

@@ -78,14 +78,7 @@ func TestSourceWithoutPictures(t *testing.T) {
 	pub := s.publish(t, b.hub, 1)
 
 	// Sound alone is not kept for readers that come late: it must be written for as long as none has come.
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	n := 0
-	for b.newest() == nil {
-		<-tick.C
-		pub.Write(s.units[n])
-		n++
-	}
+	n := b.trickle(pub, s.units)
 	out := b.collect(b.newest())
 	write(pub, s.units[n:])
 	pub.Close(hub.ErrEnded)
@@ -145,7 +138,13 @@ func TestFirstPictureThatCannotBeDecoded(t *testing.T) {
 			break
 		}
 	}
-	l := newBench(t, Config{}).encode(t, s)
+	b := newBench(t, Config{})
+	pub := s.publish(t, b.hub, 1)
+	n := b.trickle(pub, s.units)
+	out := b.collect(b.newest())
+	write(pub, s.units[n:])
+	pub.Close(hub.ErrEnded)
+	l := <-out
 	require.ErrorIs(t, l.reason, hub.ErrEnded)
 	for n, u := range l.units["240p"] {
 		if n > 0 {

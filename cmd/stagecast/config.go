@@ -3,16 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
 )
 
@@ -74,6 +78,14 @@ type LogConfig struct {
 
 // Validate is called by kong once all sources have been read.
 func (c *Config) Validate() error {
+	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address} {
+		if address == "" {
+			return fmt.Errorf("%s must not be empty", key)
+		}
+	}
+	if _, err := telemetry.NewLog(io.Discard, c.Log.Format, c.Log.Level); err != nil {
+		return err
+	}
 	if err := packager.Profile(c.HLS.Profile).Validate(); err != nil {
 		return fmt.Errorf("hls.profile: %w", err)
 	}
@@ -114,7 +126,7 @@ func readFile(path string) (*file, error) {
 	}
 	parsed, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, syntaxError(path, err)
 	}
 	f := &file{path: path, values: make(map[string]value)}
 	for _, doc := range parsed.Docs {
@@ -123,6 +135,14 @@ func readFile(path string) (*file, error) {
 		}
 	}
 	return f, nil
+}
+
+// syntaxError says where a file cannot be read, without the text around that: it may hold a key.
+func syntaxError(path string, err error) error {
+	if e := yaml.Error(nil); errors.As(err, &e) && e.GetToken() != nil {
+		return fmt.Errorf("%s:%d: %s", path, e.GetToken().Position.Line, e.GetMessage())
+	}
+	return fmt.Errorf("%s: not YAML", path)
 }
 
 func (f *file) flatten(prefix string, node ast.Node) error {
@@ -139,7 +159,7 @@ func (f *file) flatten(prefix string, node ast.Node) error {
 	case *ast.MappingValueNode:
 		return f.entry(prefix, n)
 	}
-	return fmt.Errorf("%s:%d: %s must hold keys", f.path, node.GetToken().Position.Line, strings.TrimSuffix(prefix, "."))
+	return fmt.Errorf("%s:%d: a file holds keys and their values", f.path, node.GetToken().Position.Line)
 }
 
 func (f *file) entry(prefix string, entry *ast.MappingValueNode) error {
@@ -148,12 +168,26 @@ func (f *file) entry(prefix string, entry *ast.MappingValueNode) error {
 	switch v := entry.Value.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
 		return f.flatten(name+".", v)
-	case *ast.SequenceNode, *ast.AliasNode, *ast.AnchorNode:
-		return fmt.Errorf("%s:%d: %s takes one value", f.path, line, name)
+	case *ast.NullNode: // nothing after the colon: the default
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		f.values[name] = value{v.GetToken().Value, line}
+	case *ast.LiteralNode:
+		f.values[name] = value{strings.TrimSpace(v.Value.Value), line}
 	default:
-		f.values[name] = value{entry.Value.GetToken().Value, line}
+		return fmt.Errorf("%s:%d: %s takes one plain value", f.path, line, name)
 	}
 	return nil
+}
+
+// locate adds to an error about a value where in the file it stands, if that is where it came from.
+func (f *file) locate(err error) error {
+	text := err.Error()
+	for name, v := range f.values {
+		if strings.HasPrefix(text, "--"+name) && strings.Contains(text, strconv.Quote(v.text)) {
+			return fmt.Errorf("%s:%d: %w", f.path, v.line, err)
+		}
+	}
+	return err
 }
 
 // Validate implements kong.Resolver: a key that no flag has is refused, with its line.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -37,57 +38,69 @@ type checkCmd struct {
 }
 
 func main() {
-	if err := execute(os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := execute(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "stagecast: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func execute(args []string) error {
+// execute does what the arguments say, until it is done or ctx ends.
+func execute(ctx context.Context, args []string, out, logs io.Writer) error {
+	c, command, err := parse(args, kong.Writers(out, logs))
+	if err != nil {
+		return fmt.Errorf("%w\nRun 'stagecast --help' for all settings", err)
+	}
+	if command != "run" {
+		_, err := fmt.Fprintln(out, "configuration is good")
+		return err
+	}
+	tuneMemory()
+	if err := run(ctx, c, out, logs); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// parse reads the configuration from all its sources, and which command is to be done.
+func parse(args []string, more ...kong.Option) (*Config, string, error) {
 	var c cli
-	options := []kong.Option{
+	options := append([]kong.Option{
 		kong.Name("stagecast"),
 		kong.Description("Live broadcast from OBS to any HLS player. Without arguments it starts everything on this machine, on defaults."),
 		kong.Vars{"version": version},
-		kong.PostBuild(func(k *kong.Kong) error {
-			for _, f := range k.Model.Flags {
-				if len(f.Envs) == 0 && f.Name != "help" && f.Name != "version" {
-					f.Envs = []string{environment(f.Name)}
-					f.Value.Tag.Envs = f.Envs
-				}
-			}
-			return nil
-		}),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
-	}
+		kong.PostBuild(nameVariables),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	}, more...)
+	f := &file{}
 	if path := configPath(args); path != "" {
-		f, err := readFile(path)
-		if err != nil {
-			return err
+		var err error
+		if f, err = readFile(path); err != nil {
+			return nil, "", err
 		}
 		options = append(options, kong.Resolvers(f))
 	}
 	k, err := kong.New(&c, options...)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	ctx, err := k.Parse(args)
+	parsed, err := k.Parse(args)
 	if err != nil {
-		return fmt.Errorf("%w\nRun 'stagecast --help' for all settings", err)
+		return nil, "", f.locate(err)
 	}
-	if ctx.Command() != "run" {
-		fmt.Println("configuration is good")
-		return nil
+	return &c.Config, parsed.Command(), nil
+}
+
+// nameVariables gives each flag its environment variable.
+func nameVariables(k *kong.Kong) error {
+	for _, f := range k.Model.Flags {
+		if len(f.Envs) == 0 && f.Name != "help" && f.Name != "version" {
+			f.Envs = []string{environment(f.Name)}
+			f.Value.Tag.Envs = f.Envs
+		}
 	}
-	tuneMemory()
-	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	err = run(stop, &c.Config, os.Stdout, os.Stderr)
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // configPath finds the file before the other flags are parsed, because it is a source of them.

@@ -20,6 +20,7 @@ import (
 type options struct {
 	URL      string        `arg:"" help:"Multivariant or Media Playlist, such as http://127.0.0.1:8080/live/index.m3u8."`
 	For      time.Duration `default:"60s" help:"How long to follow the stream."`
+	Slack    time.Duration `default:"150ms" help:"What the network and the schedulers at both ends may add to a time."`
 	Insecure bool          `help:"Accept any certificate."`
 }
 
@@ -36,7 +37,7 @@ func (o *options) run() error {
 	defer stop()
 	transport := &http.Transport{ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: o.Insecure}}
-	report, err := live.Run(ctx, live.Config{URL: o.URL, Duration: o.For, Client: &http.Client{Transport: transport}})
+	report, err := live.Run(ctx, live.Config{URL: o.URL, Duration: o.For, Slack: o.Slack, Client: &http.Client{Transport: transport}})
 	if err != nil {
 		return err
 	}

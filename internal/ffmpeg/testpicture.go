@@ -10,8 +10,8 @@ import (
 var testPicture = []string{
 	"-re", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
 	"-re", "-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:sample_rate=48000",
-	"-filter_complex", "[0:v]drawbox=y=ih-140:h=140:color=black@0.6:t=fill," +
-		`drawtext=text='%{localtime\:%H\\\:%M\\\:%S}':fontsize=88:fontcolor=white:x=(w-tw)/2:y=h-112[v];[1:a]volume=0.3[a]`,
+	"-filter_complex", "[0:v]drawbox=y=(ih-150)/2:h=150:color=black@0.6:t=fill," +
+		`drawtext=text='%{localtime\:%H\\\:%M\\\:%S}':fontsize=88:fontcolor=white:x=(w-tw)/2:y=(h-th)/2[v];[1:a]volume=0.3[a]`,
 	"-map", "[v]", "-map", "[a]",
 	"-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k",
 	"-g", strconv.Itoa(60), "-pix_fmt", "yuv420p",

@@ -45,9 +45,6 @@ type client struct {
 }
 
 func newClient(c *http.Client, report *check.Report) *client {
-	if c == nil {
-		c = &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64}}
-	}
 	own := *c
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client{http: &own, report: report}

@@ -212,4 +212,6 @@ func (m *media) prompt(rule string, a *answer, duration time.Duration) {
 }
 
 // transfer is how long the body of a resource may take that is there as a whole: well below real time.
-func transfer(duration time.Duration) time.Duration { return max(duration/4, 100*time.Millisecond) }
+func transfer(duration time.Duration) time.Duration {
+	return min(max(duration/2, 100*time.Millisecond), 500*time.Millisecond)
+}

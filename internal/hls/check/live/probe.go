@@ -118,11 +118,17 @@ func (q *prober) plain(ctx context.Context) {
 	}
 }
 
-// segmentAlone: _HLS_msn without _HLS_part. What the answer must hold is checked where it is added.
+// segmentAlone: _HLS_msn without _HLS_part, for a segment that has not begun. What the answer must hold is checked where it
+// is added.
 func (q *prober) segmentAlone(ctx context.Context) {
-	if q.blocks() {
-		q.playlist(ctx, "L43", at(q.p.LastMSN()+1, -1))
+	if !q.blocks() {
+		return
 	}
+	msn := q.p.LastMSN() + 1
+	if len(q.p.Open.Parts) > 0 {
+		msn++
+	}
+	q.playlist(ctx, "L43", at(msn, -1))
 }
 
 // pastTheEnd: part indexes that a finished segment does not have.

@@ -23,7 +23,7 @@ type Config struct {
 	Duration time.Duration // default 60 s: every probe has its turn, and segments leave a short window
 	Client   *http.Client  // default: HTTP/1.1 with keep-alive, or HTTP/2 on https; its CheckRedirect is not used
 	Slack    time.Duration // what network and schedulers may add to a time; default check.DefaultSlack
-	Prompt   time.Duration // what "at once" means; default half a part target, at least 200 ms
+	Prompt   time.Duration // what "at once" means; default three quarters of a part target, at least 200 ms
 }
 
 // Run tests a server until the duration is over, every playlist has ended, or ctx ends. The error is for a server that
@@ -38,6 +38,11 @@ func Run(ctx context.Context, cfg Config) (*check.Report, error) {
 	base, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
+	}
+	if cfg.Client == nil {
+		transport := &http.Transport{ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64}
+		defer transport.CloseIdleConnections()
+		cfg.Client = &http.Client{Transport: transport}
 	}
 	report := &check.Report{}
 	r := &runner{cfg: cfg, report: report, client: newClient(cfg.Client, report), checker: check.NewChecker(report),
@@ -114,12 +119,13 @@ func (r *runner) add(t *rendition, a *answer) *hls.ParsedMedia {
 		Status: a.status, Header: a.header, Body: a.body})
 }
 
-// prompt is what "at once" means for a playlist.
+// prompt is what "at once" means for a playlist. An answer to a probe that is wrongly held takes a part's whole time, because
+// probes are sent right after an update.
 func (r *runner) prompt(p *hls.ParsedMedia) time.Duration {
 	if r.cfg.Prompt > 0 {
 		return r.cfg.Prompt
 	}
-	return max(p.PartTarget/2, 200*time.Millisecond)
+	return max(p.PartTarget*3/4, 200*time.Millisecond)
 }
 
 func target(p *hls.ParsedMedia) time.Duration { return time.Duration(p.TargetDuration) * time.Second }

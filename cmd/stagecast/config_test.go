@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+)
+
+// cleanEnvironment takes every variable of ours out of the test's environment.
+func cleanEnvironment(t *testing.T) {
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "STAGECAST_") {
+			t.Setenv(name, "") // has the old value put back
+			os.Unsetenv(name)
+		}
+	}
+}
+
+// check runs `stagecast config check` on a file.
+func check(t *testing.T, path string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := execute(context.Background(), []string{"config", "check", "--config", path}, &out, io.Discard)
+	return out.String(), err
+}
+
+func TestGoodFiles(t *testing.T) {
+	cleanEnvironment(t)
+	files, err := filepath.Glob("testdata/*.good.yml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, path := range files {
+		out, err := check(t, path)
+		require.NoError(t, err, path)
+		require.Equal(t, "configuration is good\n", out)
+	}
+	c, command, err := parse([]string{"--config=testdata/all.good.yml"})
+	require.NoError(t, err)
+	require.Equal(t, "run", command)
+	require.Equal(t, &Config{
+		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", MaxSessions: 7,
+		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
+		Admin: AdminConfig{Address: "127.0.0.1:9001"},
+		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
+		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
+		Log:   LogConfig{Level: "debug", Format: "text"},
+	}, c)
+}
+
+// Each bad file is refused in words that lead to the mistake.
+func TestBadFiles(t *testing.T) {
+	cleanEnvironment(t)
+	want := map[string]string{
+		"unknown-key":       `unknown-key.bad.yml:3: unknown key "lader"`,
+		"unknown-nested":    `unknown-nested.bad.yml:3: unknown key "hls.windows"`,
+		"config-in-config":  `config-in-config.bad.yml:1: unknown key "config"`,
+		"duration":          `duration.bad.yml:3: --hls.window`,
+		"wrong-type":        `wrong-type.bad.yml:2: --demo`,
+		"number":            `number.bad.yml:1: --max-sessions`,
+		"enum":              `enum.bad.yml:1: --ladder`,
+		"list":              `list.bad.yml:2: streams takes one plain value`,
+		"tagged":            `tagged.bad.yml:1: data takes one plain value`,
+		"value-for-section": `value-for-section.bad.yml:1: unknown key "http"`,
+		"section-for-value": `section-for-value.bad.yml:2: unknown key "ladder.preset"`,
+		"twice":             `twice.bad.yml:2: mapping key "data"`,
+		"root":              `root.bad.yml:1: a file holds keys`,
+		"syntax":            `syntax.bad.yml:2: `,
+		"stream-key":        `the key of stream live`,
+		"profile":           `hls.profile`,
+		"window":            `hls.window must be between`,
+		"half-tls":          `tls.certificate and tls.key`,
+		"log-level":         `log level "loud"`,
+		"no-address":        `rtmp.address must not be empty`,
+	}
+	files, err := filepath.Glob("testdata/*.bad.yml")
+	require.NoError(t, err)
+	require.Len(t, files, len(want))
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".bad.yml")
+		_, err := check(t, path)
+		require.ErrorContains(t, err, want[name], path)
+		require.NotContains(t, err.Error(), "secret", "a key is not to be seen")
+	}
+}
+
+func TestAFileThatIsNotThere(t *testing.T) {
+	cleanEnvironment(t)
+	_, err := check(t, "testdata/none.yml")
+	require.ErrorIs(t, err, os.ErrNotExist)
+	t.Setenv("STAGECAST_CONFIG", "testdata/none.yml")
+	_, _, err = parse(nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestFlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
+	cleanEnvironment(t)
+	window := func(args ...string) time.Duration {
+		c, _, err := parse(args)
+		require.NoError(t, err)
+		return c.HLS.Window
+	}
+	require.Equal(t, time.Minute, window())
+	require.Equal(t, 90*time.Second, window("--config", "testdata/all.good.yml"))
+	t.Setenv("STAGECAST_HLS_WINDOW", "2m")
+	require.Equal(t, 2*time.Minute, window("--config", "testdata/all.good.yml"))
+	require.Equal(t, 3*time.Minute, window("--config", "testdata/all.good.yml", "--hls.window=3m"))
+	t.Setenv("STAGECAST_CONFIG", "testdata/all.good.yml")
+	require.Equal(t, 3*time.Minute, window("--hls.window", "3m"))
+}
+
+func TestAMistakeOnTheCommandLineIsNotBlamedOnTheFile(t *testing.T) {
+	cleanEnvironment(t)
+	_, _, err := parse([]string{"--config", "testdata/all.good.yml", "--max-sessions", "few"})
+	require.ErrorContains(t, err, "few")
+	require.NotContains(t, err.Error(), "all.good.yml")
+}
+
+// keys are the paths of all keys of a Config.
+func keys(t reflect.Type, prefix string) (out []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, keys(f.Type, f.Tag.Get("prefix"))...)
+			continue
+		}
+		out = append(out, prefix+f.Name)
+	}
+	return out
+}
+
+func TestKeysAreFewAndEachHasAVariable(t *testing.T) {
+	cleanEnvironment(t)
+	all := keys(reflect.TypeFor[Config](), "")
+	require.LessOrEqual(t, len(all), 30, "each key is one more thing to understand")
+
+	var help bytes.Buffer
+	exited := func(int) { panic("exit") }
+	require.PanicsWithValue(t, "exit", func() { _, _, _ = parse([]string{"--help"}, kong.Writers(&help, io.Discard), kong.Exit(exited)) })
+	text := strings.Join(strings.Fields(help.String()), " ")
+	k, err := kong.New(&cli{}, kong.PostBuild(nameVariables), kong.Vars{"version": "test"})
+	require.NoError(t, err)
+	flags := 0
+	for _, f := range k.Model.Flags {
+		if f.Name == "help" || f.Name == "version" {
+			continue
+		}
+		name := "STAGECAST_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Name))
+		require.Equal(t, []string{name}, f.Envs)
+		require.Contains(t, text, "--"+f.Name)
+		require.Contains(t, text, "$"+name)
+		flags++
+	}
+	require.Equal(t, len(all)+1, flags, "every key and --config")
+}

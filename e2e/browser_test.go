@@ -1,0 +1,60 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestBrowser has the watch page and the embedded player play a stream, whose encoder then loses its power for a while.
+func TestBrowser(t *testing.T) {
+	s := start(t)
+	e := s.publish(liveKey, programme{})
+	s.awaitLive("live")
+	watch, embed := s.url("/live"), s.url("/embed/live")
+	b := browse(t, "watch.mjs", nil, watch, embed)
+	b.awaitPlaying(t, watch)
+	b.awaitPlaying(t, embed)
+	await(t, "the viewers are counted", func() bool { return s.operator().Streams[0].Viewers > 0 })
+
+	e.kill()
+	await(t, "the page says that the encoder is away", func() bool { return b.last("report", watch).State != "live" })
+	outage(3 * time.Second)
+	s.publish(liveKey, programme{})
+	b.awaitPlaying(t, watch)
+	b.awaitPlaying(t, embed)
+	b.stop(t)
+	assert.Empty(t, b.complaints())
+	s.stop()
+}
+
+// TestBrowserWaits opens the page before there is anything to see.
+func TestBrowserWaits(t *testing.T) {
+	s := start(t)
+	watch := s.url("/live")
+	b := browse(t, "watch.mjs", nil, watch)
+	await(t, "the page says that it starts soon", func() bool { return b.last("report", watch).State == "starting" })
+	s.publish(liveKey, programme{})
+	b.awaitPlaying(t, watch)
+	b.stop(t)
+	assert.Empty(t, b.complaints())
+	s.stop()
+}
+
+func TestStatusPage(t *testing.T) {
+	s := start(t)
+	s.publish(liveKey, programme{})
+	s.awaitLive("live")
+	b := browse(t, "status.mjs", []string{"TOKEN=" + adminToken}, s.adminURL("/"))
+	await(t, "the stream is shown", func() bool {
+		text := strings.ToLower(b.last("text", "").Text)
+		return strings.Contains(text, "live") && strings.Contains(text, "320") && strings.Contains(text, "aac")
+	})
+	b.stop(t)
+	assert.Empty(t, b.complaints())
+	s.stop()
+}

@@ -1,0 +1,119 @@
+/** The answer of GET /api/v1/status; whatever the server leaves out is undefined. */
+export interface Status {
+  version?: string;
+  startedAt?: string;
+  now?: number;
+  node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
+  capacity?: { pixelsPerSecond?: number; preset?: string };
+  streams?: Stream[];
+  attempts?: Attempt[];
+}
+
+export interface Stream {
+  name: string;
+  state: string;
+  viewers?: number;
+  input?: Input;
+  renditions?: Rendition[];
+  ladder?: Ladder;
+  urls?: { watch?: string; hls?: string; embed?: string };
+}
+
+export interface Input {
+  protocol?: string;
+  remote?: string;
+  agent?: string;
+  since?: string;
+  video?: { codec?: string; width?: number; height?: number; fps?: number; bitrate?: number; keyframeInterval?: number };
+  audio?: { codec?: string; sampleRate?: number; channels?: number; bitrate?: number };
+  skewMs?: number;
+  drops?: number;
+  missing?: number;
+  jumps?: number;
+  warnings?: { name: string; text: string; fix: string }[];
+}
+
+export interface Rendition {
+  name: string;
+  codecs?: string;
+  width?: number;
+  height?: number;
+  fps?: number;
+  bitrate?: number;
+  msn?: number;
+  part?: number;
+  segments?: number;
+  bytes?: number;
+}
+
+export interface Ladder {
+  preset?: string;
+  fps?: number;
+  speed?: number;
+  delayMs?: number;
+  restarts?: number;
+  reason?: string;
+  lost?: number;
+  dropped?: { rung: string; reason: string }[] | null;
+  log?: string[];
+}
+
+export interface Attempt {
+  at?: string;
+  protocol?: string;
+  stream?: string;
+  remote?: string;
+  agent?: string;
+  admitted?: boolean;
+  seconds?: number;
+  reason?: string;
+  detail?: string;
+  fix?: string;
+}
+
+export interface Connect {
+  rtmp?: { server?: string; key?: string };
+}
+
+/** The token was refused. */
+export class Unauthorized extends Error {}
+
+const kept = 'stagecast-token';
+
+/** The operator's API. The token lives as long as the tab does, and travels in a header alone. */
+export class Api {
+  get token(): string {
+    return sessionStorage.getItem(kept) ?? '';
+  }
+
+  set token(t: string) {
+    if (t) {
+      sessionStorage.setItem(kept, t);
+    } else {
+      sessionStorage.removeItem(kept);
+    }
+  }
+
+  status(): Promise<Status> {
+    return this.get<Status>('status');
+  }
+
+  connect(stream: string): Promise<Connect> {
+    return this.get<Connect>(`streams/${encodeURIComponent(stream)}/connect`);
+  }
+
+  private async get<T>(path: string): Promise<T> {
+    const answer = await fetch(`/api/v1/${path}`, {
+      headers: { Authorization: `Bearer ${this.token}` },
+      signal: AbortSignal.timeout(5000),
+      cache: 'no-store',
+    });
+    if (answer.status === 401) {
+      throw new Unauthorized();
+    }
+    if (!answer.ok) {
+      throw new Error(`the server answered ${answer.status}`);
+    }
+    return (await answer.json()) as T;
+  }
+}

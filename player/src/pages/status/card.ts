@@ -1,0 +1,96 @@
+import { ago, bitrate, bytes, viewers } from '../../core/format';
+import type { Input, Ladder, Rendition, Stream } from './api';
+import { el, fact, table } from './dom';
+
+const words: Record<string, string> = {
+  idle: 'Waiting for an encoder',
+  starting: 'Starting',
+  live: 'Live',
+  reconnecting: 'Encoder lost, waiting for it',
+  ended: 'Ended',
+};
+
+/** What is shown of a stream that changes with every answer; the rest of its card stays. */
+export function streamFacts(s: Stream, now: number): HTMLElement {
+  return el(
+    'div',
+    { class: 'facts-of' },
+    s.input && inputFacts(s.input, now),
+    s.input?.warnings?.length ? warnings(s.input) : undefined,
+    s.renditions?.length ? renditions(s.renditions) : undefined,
+    s.ladder && s.state !== 'idle' ? ladder(s.ladder) : undefined,
+  );
+}
+
+/** The state of a stream as a pill, and who watches. */
+export function headline(s: Stream): HTMLElement {
+  return el(
+    'p',
+    { class: 'meta' },
+    el('span', { class: 'pill', 'data-view': s.state }, words[s.state] ?? s.state),
+    s.viewers ? el('span', { class: 'dim' }, viewers(s.viewers)) : undefined,
+  );
+}
+
+function inputFacts(i: Input, now: number): HTMLElement {
+  const v = i.video;
+  const a = i.audio;
+  return el(
+    'div',
+    {},
+    el('h3', {}, 'Input'),
+    el(
+      'dl',
+      { class: 'facts' },
+      fact('Encoder', `${(i.protocol ?? '').toUpperCase()} from ${i.remote ?? '–'}`),
+      !!i.agent && fact('Calls itself', i.agent),
+      !!i.since && fact('Connected', ago(now - Date.parse(i.since))),
+      v && fact('Picture', `${(v.codec ?? '').toUpperCase()} ${v.width}×${v.height}, ${(v.fps ?? 0).toFixed(1)} fps, ${bitrate(v.bitrate)}`),
+      v && fact('Key frames', v.keyframeInterval ? `every ${v.keyframeInterval.toFixed(1)} s` : '–'),
+      a && fact('Sound', `${(a.codec ?? '').toUpperCase()} ${(a.sampleRate ?? 0) / 1000} kHz, ${a.channels} ch, ${bitrate(a.bitrate)}`),
+      v && a && fact('Sound after picture', `${Math.round(i.skewMs ?? 0)} ms`),
+      fact('Dropped', `${i.drops ?? 0} unusable, ${i.missing ?? 0} left out by the encoder`),
+    ),
+  );
+}
+
+function warnings(i: Input): HTMLElement {
+  return el(
+    'ul',
+    { class: 'warnings' },
+    ...i.warnings!.map((w) => el('li', {}, el('strong', {}, w.text), ' ', el('span', {}, w.fix))),
+  );
+}
+
+function renditions(rs: Rendition[]): HTMLElement {
+  const rows = rs.map((r) => [
+    el('strong', {}, r.name),
+    r.width ? `${r.width}×${r.height}` : 'sound',
+    r.fps ? r.fps.toFixed(r.fps % 1 ? 2 : 0) : '–',
+    bitrate(r.bitrate),
+    el('code', {}, r.codecs ?? ''),
+    el('code', {}, r.msn ? `${r.msn}.${r.part}` : '–'),
+    bytes(r.bytes),
+  ]);
+  return el('div', {}, el('h3', {}, 'Output'), table(['Rendition', 'Size', 'fps', 'Bitrate', 'Codec', 'Live edge', 'In memory'], rows));
+}
+
+function ladder(l: Ladder): HTMLElement {
+  const speed = l.speed ? `${l.speed.toFixed(2)} × real time` : '–';
+  return el(
+    'div',
+    {},
+    el('h3', {}, 'Encoding'),
+    el(
+      'dl',
+      { class: 'facts' },
+      fact('Preset', l.preset ?? '–'),
+      fact('Speed', `${speed}, ${(l.fps ?? 0).toFixed(1)} fps`),
+      fact('Delay', `${Math.round(l.delayMs ?? 0)} ms`),
+      fact('Restarts', l.restarts ? `${l.restarts}, last: ${l.reason ?? ''}` : 'none'),
+    ),
+    l.dropped?.length
+      ? el('ul', { class: 'warnings' }, ...l.dropped.map((d) => el('li', {}, el('strong', {}, `No ${d.rung}.`), ' ', d.reason)))
+      : undefined,
+  );
+}

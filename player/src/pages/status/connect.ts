@@ -1,0 +1,51 @@
+import { copy, dress } from '../clipboard';
+import type { Api } from './api';
+import { el } from './dom';
+
+/** What to type into OBS for a stream; the key is hidden until it is asked for. */
+export function connectPanel(api: Api, stream: string, said: HTMLElement): HTMLElement {
+  const panel = el('details', { class: 'connect' }, el('summary', {}, 'Connect an encoder'));
+  panel.addEventListener(
+    'toggle',
+    () => {
+      void api.connect(stream).then(
+        (c) => panel.append(fields(c.rtmp?.server ?? '', c.rtmp?.key ?? '', said)),
+        () => panel.append(el('p', { class: 'bad' }, 'The server did not answer. Load the page again.')),
+      );
+    },
+    { once: true },
+  );
+  return panel;
+}
+
+function fields(server: string, key: string, said: HTMLElement): HTMLElement {
+  return el(
+    'div',
+    { class: 'connect-fields' },
+    el('p', { class: 'dim' }, 'OBS: Settings → Stream → Service: Custom. Settings → Output → Keyframe interval: 2 s.'),
+    field('Server', server, false, said),
+    field('Stream key', key, true, said),
+  );
+}
+
+function field(label: string, value: string, secret: boolean, said: HTMLElement): HTMLElement {
+  const id = `f-${label.replaceAll(' ', '-')}-${Math.random().toString(36).slice(2, 8)}`;
+  const input = el('input', { id, class: 'mono', readonly: '', type: secret ? 'password' : 'text', autocomplete: 'off' });
+  input.value = value;
+  const copying = el('button', { type: 'button', class: 'button' });
+  dress(copying, 'copy', 'Copy');
+  copying.addEventListener('click', () => void copy(value, copying, said));
+  const row = el('div', { class: 'copy-row' }, input);
+  if (secret) {
+    const reveal = el('button', { type: 'button', class: 'button plain', 'aria-pressed': 'false' }, 'Show');
+    reveal.addEventListener('click', () => {
+      const shown = input.type === 'text';
+      input.type = shown ? 'password' : 'text';
+      reveal.textContent = shown ? 'Show' : 'Hide';
+      reveal.setAttribute('aria-pressed', String(!shown));
+    });
+    row.append(reveal);
+  }
+  row.append(copying);
+  return el('div', { class: 'field' }, el('label', { for: id }, label), row);
+}
