@@ -69,13 +69,17 @@ func TestSoundGoesOnAirWhenThePictureNeverComes(t *testing.T) {
 	}
 }
 
+// The sound has been anchored at some time of day by then, and the picture's lattice may stand anywhere against it.
 func TestAPictureAfterThatComesInPlace(t *testing.T) {
-	d := newDesk(t, ingest.Config{})
-	e := encoder{rate: fps30, sampleRate: 44100, span: 20 * time.Second, keep: func(track int, at time.Duration) bool {
-		return track == sound || at > 6*time.Second
-	}}
-	r := d.send(e, fps30)
-	r.keepsPromises(t)
-	onLattice(t, r, fps30)
-	require.LessOrEqual(t, r.skew(8*time.Second), 20.0)
+	for phase := range 12 {
+		d := newDesk(t, ingest.Config{})
+		d.now = d.now.Add(time.Duration(phase) * 3 * time.Millisecond)
+		e := encoder{rate: fps30, sampleRate: 44100, span: 20 * time.Second, keep: func(track int, at time.Duration) bool {
+			return track == sound || at >= 6*time.Second
+		}}
+		r := d.send(e, fps30)
+		r.keepsPromises(t)
+		onLattice(t, r, fps30)
+		require.LessOrEqual(t, r.skew(8*time.Second), 10.0)
+	}
 }

@@ -157,6 +157,25 @@ func TestWrongFrameRateIsGivenUpWithoutRunningAhead(t *testing.T) {
 	}
 }
 
+func TestALatticeThatIsGivenUpKeepsItsLastPromise(t *testing.T) {
+	for hole := range 30 {
+		d := newDesk(t, ingest.Config{})
+		s := d.open()
+		describe(t, s, fps30, nil)
+		at := int64(0)
+		for i := range 60 {
+			if i == hole {
+				at += 700
+			}
+			d.write(s, shot(at, i == 0))
+			at += 16
+			d.now = d.now.Add(16 * time.Millisecond)
+		}
+		d.last().keepsPromises(t)
+		s.End(nil)
+	}
+}
+
 func TestSlowerThanClaimedStaysOnTheLattice(t *testing.T) {
 	d := newDesk(t, ingest.Config{})
 	r := d.send(encoder{rate: media.Rational{Num: 30000, Den: 1001}, sampleRate: 48000, span: 5 * time.Minute}, fps30)

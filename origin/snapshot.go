@@ -3,6 +3,8 @@ package origin
 import (
 	"bytes"
 	"compress/gzip"
+	"hash/fnv"
+	"strconv"
 	"sync"
 
 	"github.com/stagecast/stagecast/internal/hls"
@@ -74,25 +76,37 @@ func (s *snapshot) text(delta bool) *body {
 
 // body is a text, plain and compressed. The compressed form is made when first asked for.
 type body struct {
-	plain  []byte
+	plain  form
 	once   sync.Once
-	packed []byte
-	etag   string
+	packed form
 }
 
-func newBody(text []byte) *body { return &body{plain: text, etag: etagOf(text)} }
+// form is a text as it is sent, with the headers that go with it.
+type form struct {
+	text   []byte
+	etag   []string
+	length []string
+}
+
+func newBody(text []byte) *body { return &body{plain: newForm(text)} }
+
+func newForm(text []byte) form {
+	sum := fnv.New64a()
+	sum.Write(text)
+	return form{text, []string{`"` + strconv.FormatUint(sum.Sum64(), 36) + `"`}, []string{strconv.Itoa(len(text))}}
+}
 
 var writers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
-func (b *body) gzip() []byte {
+func (b *body) gzip() *form {
 	b.once.Do(func() {
 		var out bytes.Buffer
 		w := writers.Get().(*gzip.Writer)
 		defer writers.Put(w)
 		w.Reset(&out)
-		_, _ = w.Write(b.plain) // a bytes.Buffer does not fail
+		_, _ = w.Write(b.plain.text) // a bytes.Buffer does not fail
 		_ = w.Close()
-		b.packed = out.Bytes()
+		b.packed = newForm(out.Bytes())
 	})
-	return b.packed
+	return &b.packed
 }

@@ -56,6 +56,10 @@ func (s *setup) arguments() []string {
 	return args
 }
 
+// pixelShape keeps pixels that are not square as they are, and makes square those that the rounding of a rung's size to
+// even numbers has left a little off.
+const pixelShape = `setsar=if(lt(abs(sar-1)\,0.01)\,1\,sar)`
+
 func (s *setup) filters() string {
 	var chains []string
 	if s.video {
@@ -68,7 +72,7 @@ func (s *setup) filters() string {
 		}
 		chains = append(chains, split)
 		for i, r := range s.plan.Rungs {
-			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,setsar=1,format=yuv420p[v%d]", i, r.Width, r.Height, i))
+			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,%s,format=yuv420p[v%d]", i, r.Width, r.Height, pixelShape, i))
 		}
 	}
 	if s.audio {

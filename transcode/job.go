@@ -19,6 +19,9 @@ const (
 	stallTime  = 5 * time.Second        // without output while the source goes on
 )
 
+// reach is how far, in seconds, another track's first unit may stand before the first unit of all.
+const reach = 10
+
 var errStalled = errors.New("transcode: ffmpeg takes pictures in and gives none back")
 
 // job is one process for one source Publication.
@@ -65,7 +68,7 @@ func (j *job) run(ctx context.Context) (ended bool, reason error, err error) {
 	drained := g.Wait() // the outputs end with the process, which ends with its input
 	exit := p.Wait(context.WithoutCancel(ctx))
 	switch {
-	case errors.Is(reason, errProcess), errors.Is(reason, errJoined):
+	case errors.Is(reason, errProcess), errors.Is(reason, errJoined), errors.Is(reason, errSlow):
 		c.close(hub.ErrLost)
 		return false, nil, errors.Join(drained, exit, reason)
 	case ctx.Err() != nil:
@@ -120,7 +123,7 @@ func (j *job) gather(ctx context.Context) (early []media.AccessUnit, tracks []*m
 func (j *job) setup(early []media.AccessUnit, tracks []*media.Track) *setup {
 	s := &setup{plan: j.plan, segment: j.config.SegmentDuration}
 	first := early[0]
-	s.base = media.Time(first.DTS, j.source.Track(first.Track).ClockRate).Unix() / epoch * epoch
+	s.base = (media.Time(first.DTS, j.source.Track(first.Track).ClockRate).Unix() - reach) / epoch * epoch
 	for _, t := range tracks {
 		for _, u := range early {
 			if u.Track != t.ID {
@@ -183,7 +186,9 @@ func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []
 		case <-stop:
 		}
 	}()
+	var waiting lag
 	for left := 0; ; {
+		j.meter.arrived(units, j.source.Track)
 		for _, u := range units {
 			if !f.has(u.Track) {
 				if left++; left == joined {
@@ -195,7 +200,7 @@ func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []
 			if err := f.write(u); err != nil {
 				return errProcess
 			}
-			j.meter.in(u)
+			j.meter.fed()
 		}
 		if units, err = j.sub.Next(ctx, units); err != nil {
 			select {
@@ -204,6 +209,9 @@ func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []
 			default:
 				return err
 			}
+		}
+		if waiting.behind(span(units, j.source.Track)) {
+			return errSlow
 		}
 	}
 }

@@ -49,7 +49,7 @@ const decodeCost = 0.18
 // top, and keeps at least the lowest.
 func newPlan(source *media.Track, capacity Capacity, share float64) Plan {
 	p := Plan{Preset: testPreset, Rate: rate(source), Dropped: []Dropped{}}
-	lines := min(source.Width, source.Height)
+	lines := max(2, min(source.Width, source.Height)&^1)
 	for _, s := range steps {
 		if s.lines <= lines {
 			p.Rungs = append(p.Rungs, rung(source, s.lines, s.bitrate))
@@ -96,12 +96,11 @@ func (p *Plan) pixels() (n float64) {
 func rung(source *media.Track, lines, bitrate int) Rung {
 	w, h := source.Width, source.Height
 	small := min(w, h)
-	r := Rung{Name: fmt.Sprintf("%dp", lines), Width: even(w*lines, small), Height: even(h*lines, small), Bitrate: bitrate}
-	return r
+	return Rung{Name: fmt.Sprintf("%dp", lines), Width: scale(w, lines, small), Height: scale(h, lines, small), Bitrate: bitrate}
 }
 
-// even is a/b rounded to the nearest even number, at least 2.
-func even(a, b int) int { return max(2, (a+b)/(2*b)*2) }
+// scale is n·a/b, rounded to the nearest even number that is not above n, and at least 2.
+func scale(n, a, b int) int { return max(2, min(n&^1, (n*a+b)/(2*b)*2)) }
 
 // rate is the constant frame rate that a source is encoded at: its own up to maxRate, else the rate divided; 30 where
 // unknown.

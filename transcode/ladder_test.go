@@ -36,7 +36,7 @@ func TestPlanByTheSource(t *testing.T) {
 		"cinema":           {1920, 804, "720p 1720x720 2000k, 480p 1146x480 1000k, 240p 574x240 500k"},
 		"between steps":    {960, 540, "480p 854x480 1000k, 240p 426x240 500k"},
 		"below all steps":  {320, 180, "180p 320x180 500k"},
-		"odd":              {321, 181, "181p 320x180 500k"},
+		"odd":              {321, 181, "180p 320x180 500k"},
 		"2160p":            {3840, 2160, "2160p 3840x2160 8000k, 1080p 1920x1080 4000k, 720p 1280x720 2000k, 480p 854x480 1000k, 240p 426x240 500k"},
 		"larger than that": {7680, 4320, "2160p 3840x2160 8000k, 1080p 1920x1080 4000k, 720p 1280x720 2000k, 480p 854x480 1000k, 240p 426x240 500k"},
 	} {
@@ -73,7 +73,7 @@ func TestPlanByTheMachine(t *testing.T) {
 		"a large machine":      {1000, fps(30, 1), "veryfast", "1080p 720p 480p 240p", 0},
 		"a faster preset":      {160, fps(30, 1), "superfast", "1080p 720p 480p 240p", 0},
 		"two slow cores":       {100, fps(30, 1), "veryfast", "720p 480p 240p", 1},
-		"at double the rate":   {100, fps(60, 1), "ultrafast", "480p 240p", 2},
+		"at double the rate":   {100, fps(60, 1), "veryfast", "480p 240p", 2},
 		"hardly any machine":   {10, fps(30, 1), "ultrafast", "240p", 3},
 		"no machine at all":    {0.001, fps(30, 1), "ultrafast", "240p", 3},
 		"that wasn't measured": {0, fps(30, 1), "veryfast", "1080p 720p 480p 240p", 0},

@@ -15,7 +15,7 @@ type Status struct {
 	Dropped  []Dropped `json:"dropped"`
 	FPS      float64   `json:"fps"`     // pictures a second out of the first rung
 	Speed    float64   `json:"speed"`   // of media time out against the clock; 1 is real time
-	DelayMs  float64   `json:"delayMs"` // from the newest picture in to the newest out, in media time
+	DelayMs  float64   `json:"delayMs"` // from the newest picture of the source to the newest out, in media time
 	Restarts int64     `json:"restarts"`
 	Reason   string    `json:"reason,omitempty"` // of the last restart
 	Lost     int64     `json:"lost"`             // access units that the process was too slow for
@@ -69,7 +69,18 @@ func (m *meter) dropped(n int64) {
 	m.lost += n
 }
 
-// feeding says that a unit is about to go in, which in says has happened.
+// arrived says what the source has sent, whether or not the process has it yet.
+func (m *meter) arrived(units []media.AccessUnit, track func(id int) *media.Track) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range units {
+		if track(u.Track).Kind() == media.Video {
+			m.newestIn = max(m.newestIn, u.PTS)
+		}
+	}
+}
+
+// feeding says that a unit is about to go in, which fed says has happened.
 func (m *meter) feeding(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,11 +90,10 @@ func (m *meter) feeding(now time.Time) {
 	}
 }
 
-func (m *meter) in(u media.AccessUnit) {
+func (m *meter) fed() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writing = time.Time{}
-	m.newestIn = max(m.newestIn, u.PTS)
 }
 
 // out counts a unit that came out; only the first rendition's are measured.

@@ -100,6 +100,11 @@ func (p *Pool) encode(ctx context.Context, source *hub.Publication) {
 		}
 		log.Error("transcoding failed, starting it again", "err", err, "wait", backoff)
 		m.restarted(err)
+		if lighter, ok := plan.lighter(); ok && errors.Is(err, errSlow) {
+			log.Warn("plan made lighter", "rungs", len(lighter.Rungs), "preset", lighter.Preset, "reason", errSlow)
+			plan = lighter
+			m.planned(plan)
+		}
 		if time.Since(began) > time.Minute {
 			backoff = firstBackoff
 		}

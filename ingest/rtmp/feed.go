@@ -28,11 +28,13 @@ type feed struct {
 
 // track is one elementary stream as the wire has configured it.
 type track struct {
-	id     int
-	codec  media.Codec // empty before its first configuration
-	header []byte      // the sequence header as it came
-	config []byte      // the same as media.Track.Config
-	nal    nalFormat   // of H264 and HEVC
+	id            int
+	codec         media.Codec // empty before its first configuration
+	header        []byte      // the sequence header as it came
+	config        []byte      // the same as media.Track.Config
+	nal           nalFormat   // of H264 and HEVC
+	width, height int         // where the configuration does not tell
+	complete      bool        // all is known that a decoder needs
 }
 
 func newFeed(s Session, d *drops, log *slog.Logger) *feed {
@@ -77,6 +79,9 @@ func (f *feed) data(m message) error {
 	}
 	f.log.Debug("metadata", "encoder", meta.encoder, "video", meta.hasVideo, "audio", meta.hasAudio, "fps", meta.frameRate.String())
 	f.meta = meta
+	if f.described { // what a decoder needs has not changed
+		return nil
+	}
 	return f.settle()
 }
 
@@ -89,24 +94,51 @@ func (f *feed) configure(tr *track, t tag) error {
 	if err != nil {
 		return err
 	}
-	if tr.codec != "" && !f.described { // what is held belongs to the old one
+	if tr.complete && !f.described { // what is held belongs to the old one
 		if err := f.describe(); err != nil {
 			return err
 		}
 	}
-	tr.codec, tr.header, tr.config, tr.nal = t.codec, bytes.Clone(t.body), config, nal
-	if f.described {
-		return f.describe()
+	*tr = track{
+		id: tr.id, codec: t.codec, header: bytes.Clone(t.body), config: config, nal: nal, complete: isComplete(t.codec, config),
+	}
+	if !tr.complete {
+		return nil
 	}
 	return f.settle()
 }
 
 // unit takes an access unit.
 func (f *feed) unit(tr *track, t tag, m message) error {
-	if tr.codec != t.codec {
+	if tr.codec != t.codec || !tr.complete && !t.key {
 		f.drops.add(unconfigured, 1)
 		return nil
 	}
+	u, err := tr.unit(t, m)
+	if err != nil {
+		return err
+	}
+	if len(u.Payload) == 0 {
+		f.drops.add(emptyUnit, 1)
+		return nil
+	}
+	if !tr.complete {
+		if err := tr.completeFrom(u.Payload); err != nil {
+			return err
+		}
+		if err := f.settle(); err != nil {
+			return err
+		}
+	}
+	f.units++
+	if f.described {
+		return f.session.Write(u)
+	}
+	return f.hold(u)
+}
+
+// unit is a coded tag as an access unit, whose payload is empty where there is no picture in it.
+func (tr *track) unit(t tag, m message) (ingest.Unit, error) {
 	u := ingest.Unit{
 		Track: tr.id, DTS: int64(m.timestamp), Offset: int64(t.offset), RandomAccess: t.key, Payload: t.body,
 	}
@@ -114,7 +146,7 @@ func (f *feed) unit(tr *track, t tag, m message) error {
 	case media.H264, media.HEVC:
 		n, err := tr.nal.read(t.body)
 		if err != nil {
-			return err
+			return ingest.Unit{}, err
 		}
 		if u.Payload, u.RandomAccess = n.payload, n.randomAccess; !n.picture {
 			u.Payload = nil
@@ -122,18 +154,10 @@ func (f *feed) unit(tr *track, t tag, m message) error {
 	case media.AV1:
 		u.Payload = trimDelimiter(t.body)
 	}
-	if len(u.Payload) == 0 {
-		f.drops.add(emptyUnit, 1)
-		return nil
-	}
 	if 2*len(u.Payload) < len(m.payload) {
 		u.Payload = bytes.Clone(u.Payload) // or it would keep its whole message in memory, which nobody downstream counts
 	}
-	f.units++
-	if f.described {
-		return f.session.Write(u)
-	}
-	return f.hold(u)
+	return u, nil
 }
 
 // trimDelimiter takes the temporal delimiter off a temporal unit (AV1 specification, 5.3): CMAF has none.
@@ -156,11 +180,11 @@ func (f *feed) hold(u ingest.Unit) error {
 	return nil
 }
 
-// settle describes the tracks once they are known.
+// settle describes the tracks once they are known, and again whenever what is known changes.
 func (f *feed) settle() error {
-	video, audio := f.video.codec != "", f.audio.codec != ""
+	video, audio := f.video.complete, f.audio.complete
 	only := f.meta.hasVideo != f.meta.hasAudio && f.meta.hasVideo == video && f.meta.hasAudio == audio
-	if !f.described && (video && audio || only) {
+	if f.described || video && audio || only {
 		return f.describe()
 	}
 	return nil
@@ -169,12 +193,13 @@ func (f *feed) settle() error {
 // describe tells the Session what tracks are known, and writes what was held for that.
 func (f *feed) describe() error {
 	var tracks []media.Track
-	if f.video.codec != "" {
+	if f.video.complete {
 		tracks = append(tracks, media.Track{
-			ID: f.video.id, Codec: f.video.codec, Config: f.video.config, FrameRate: f.meta.frameRate, Bitrate: f.meta.videoBitrate,
+			ID: f.video.id, Codec: f.video.codec, Config: f.video.config, Width: f.video.width, Height: f.video.height,
+			FrameRate: f.meta.frameRate, Bitrate: f.meta.videoBitrate,
 		})
 	}
-	if f.audio.codec != "" {
+	if f.audio.complete {
 		tracks = append(tracks, media.Track{
 			ID: f.audio.id, Codec: f.audio.codec, Config: f.audio.config, Bitrate: f.meta.audioBitrate,
 		})

@@ -195,7 +195,7 @@ func TestFeedKeepsNoMessageAliveForASmallPart(t *testing.T) {
 
 func TestFeedTakesTheTemporalDelimiterOffAV1(t *testing.T) {
 	f := newFed(t)
-	require.NoError(t, f.take(rtmptest.Video(0, []byte("\x90av01\x81\x08\x0c\x00")...), rtmptest.AACHeader()))
+	require.NoError(t, f.take(rtmptest.Video(0, []byte("\x90av01\x81\x08\x0c\x00\x0a\x01S")...), rtmptest.AACHeader()))
 	require.NoError(t, f.take(rtmptest.Video(0, []byte("\x91av01\x12\x00\x0a\x01A")...), rtmptest.Video(33, []byte("\xa1av01\x32\x01B")...)))
 	require.Equal(t, []ingest.Unit{
 		{Track: 1, RandomAccess: true, Payload: []byte("\x0a\x01A")}, {Track: 1, DTS: 33, Payload: []byte("\x32\x01B")},
@@ -210,4 +210,53 @@ func TestFeedPassesCompositionTimesAndTrustsTheSliceTypes(t *testing.T) {
 	require.Equal(t, []ingest.Unit{
 		{Track: 1, DTS: 1, Offset: -33, RandomAccess: true, Payload: idr[5:]}, {Track: 1, DTS: 0xFFFFFFFF, Offset: 66, Payload: slice[5:]},
 	}, f.record().Units)
+}
+
+func TestFeedReadsTheSizeOfVP9FromItsKeyFrame(t *testing.T) {
+	key := []byte("\x91vp09\x82\x49\x83\x42\x00\x13\xf0\x0b\x30") // profile 0, 320x180
+	f := newFed(t)
+	require.NoError(t, f.take(rtmptest.AACHeader(), rtmptest.Sound(0, 5), rtmptest.Video(0, []byte("\x90vp09\x00\x0b\x82\x01\x01\x01\x00\x00")...)))
+	require.NoError(t, f.take(rtmptest.Video(0, []byte("\xa1vp09AB")...)))
+	require.Empty(t, f.record().Descriptions)
+	require.NoError(t, f.take(rtmptest.Video(33, key...), rtmptest.Video(66, []byte("\xa1vp09AB")...)))
+	r := f.record()
+	require.Len(t, r.Descriptions, 1)
+	require.Equal(t, []int{320, 180}, []int{r.Track(1).Width, r.Track(1).Height})
+	require.Len(t, r.Of(1), 2)
+	require.Len(t, r.Of(2), 1)
+	require.Equal(t, 1, f.drops.total[unconfigured])
+
+	bad := newFed(t)
+	err := bad.take(rtmptest.Video(0, []byte("\x90vp09\x00\x0b\x82\x01\x01\x01\x00\x00")...), rtmptest.Video(33, key[:9]...))
+	require.Equal(t, ingest.ReasonBadMedia, ingest.ReasonOf(err))
+}
+
+func TestFeedReadsTheSequenceHeaderOfAV1FromItsKeyFrame(t *testing.T) {
+	f := newFed(t)
+	require.NoError(t, f.take(rtmptest.AACHeader(), rtmptest.Video(0, []byte("\x90av01\x81\x08\x0c\x00")...)))
+	require.NoError(t, f.take(rtmptest.Video(33, []byte("\x91av01\x12\x00\x0a\x02SH\x32\x01F")...)))
+	r := f.record()
+	require.Equal(t, []byte("\x81\x08\x0c\x00\x0a\x02SH"), r.Track(1).Config)
+	require.Equal(t, []byte("\x0a\x02SH\x32\x01F"), r.Of(1)[0].Payload)
+
+	for _, payload := range []string{"\x91av01\x32\x01F", "\x91av01\x0a\x7fSH", "\x91av01\x08SH", "\x91av01\x0e", "\x91av01\x0a\xff\xff\xff\xff\x01"} {
+		bad := newFed(t)
+		err := bad.take(rtmptest.Video(0, []byte("\x90av01\x81\x08\x0c\x00")...), rtmptest.Video(33, []byte(payload)...))
+		require.Equal(t, ingest.ReasonBadMedia, ingest.ReasonOf(err), "%q", payload)
+	}
+}
+
+// A new configuration that waits for its key frame leaves the description of the old one as it is until then.
+func TestFeedWaitsForTheKeyFrameOfANewConfiguration(t *testing.T) {
+	start := func(level byte) rtmptest.Message {
+		return rtmptest.Video(0, []byte{0x90, 'v', 'p', '0', '9', 0, level, 0x82, 1, 1, 1, 0, 0}...)
+	}
+	key := rtmptest.Video(0, []byte("\x91vp09\x82\x49\x83\x42\x00\x13\xf0\x0b\x30")...)
+	f := newFed(t)
+	require.NoError(t, f.take(onMetaData(rtmptest.Object{"width": 320.0}), start(11), key))
+	require.NoError(t, f.take(start(12), rtmptest.Video(33, []byte("\xa1vp09AB")...)))
+	require.Len(t, f.record().Descriptions, 1)
+	require.NoError(t, f.take(key))
+	require.Len(t, f.record().Descriptions, 2)
+	require.Equal(t, []int{1, 2}, f.record().Described)
 }

@@ -117,6 +117,8 @@ func FuzzTag(f *testing.F) {
 	f.Add(uint8(typeVideo), []byte("\x96\x21xxxx\x01\x00\x00\x04....av01\x00\x00\x00\x02AB"))
 	f.Add(uint8(typeVideo), []byte(strings.Repeat("\x97\x00\x00\x07", 1000))) // the longest walk: a prefix every three bytes
 	f.Add(uint8(typeAudio), []byte("\x90OpusOpusHead\x01\x06\x38\x01\x80\xbb\x00\x00\x00\x00\x01\x04\x02\x00\x04\x01\x02\x03\x05"))
+	f.Add(uint8(typeVideo), []byte("\x91vp09\x82\x49\x83\x42\x00\x13\xf0\x0b\x30"))
+	f.Add(uint8(typeVideo), []byte("\x91av01\x12\x00\x0a\x02SH\x32\x01F"))
 	f.Add(uint8(typeVideo), append([]byte("\x17\x01\x00\x00\x00"), make([]byte, 4*maxNALUnits)...)) // nothing but empty NAL units
 	f.Fuzz(func(t *testing.T, typeID uint8, payload []byte) {
 		if typeID != typeVideo {
@@ -127,6 +129,7 @@ func FuzzTag(f *testing.F) {
 			_, _, err = decoderConfig(tg.codec, tg.body)
 		}
 		if err == nil && tg.content == coded {
+			requireReason(t, (&track{codec: tg.codec, config: make([]byte, av1Fixed)}).completeFrom(tg.body))
 			for size := 1; size <= 4; size++ {
 				_, err = nalFormat{codec: tg.codec, size: size}.read(append([]byte(nil), tg.body...))
 				requireReason(t, err)

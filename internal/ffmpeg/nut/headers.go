@@ -14,7 +14,7 @@ func (r *Reader) mainHeader(f *fields) {
 	r.bases = r.bases[:0]
 	for range bases {
 		b := base{int64(f.v()), int64(f.v())}
-		if b.num <= 0 || b.den <= 0 || b.num > 1<<32 || b.den > 1<<32 {
+		if b.num <= 0 || b.den <= 0 || b.num > maxBase || b.den > maxBase {
 			f.fail("a time base of %d/%d", b.num, b.den)
 		}
 		r.bases = append(r.bases, b)

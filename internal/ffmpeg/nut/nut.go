@@ -17,6 +17,7 @@ const (
 	maxHeader  = 1 << 20
 	maxPacket  = 16 << 20
 	maxStreams = 8
+	maxBase    = 1 << 31 // of a time base's numbers, so that their products stay within 63 bits
 )
 
 // ErrFormat is returned for bytes that are not NUT, or not NUT of the kind that is read.
