@@ -110,8 +110,13 @@ func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 		r.dropped++
 		return
 	}
-	if r.inGap() {
-		p.reach(r, r.number+1)
+	if r.inGap() { // it ends here, for all renditions
+		for _, o := range p.order {
+			if o.inGap() {
+				o.endGap()
+				p.put(o, nil, nil, false)
+			}
+		}
 	}
 	if !r.opened {
 		p.lead.cuts = append(p.lead.cuts, cut{r.number, u.PTS})

@@ -89,6 +89,8 @@ func start(t *testing.T, c packager.Config, aligned bool, rate media.Rational, f
 		s := &stage{t: t, hub: hub.New(), aligned: aligned, rate: rate, gop: 2 * rate.Num / rate.Den, done: make(chan error, 1)}
 		s.sink = &sink{t: t, report: &check.Report{}, objects: map[string][]byte{}, updates: map[string][]packager.Update{}}
 		s.sink.checker = check.NewChecker(s.sink.report)
+		s.sink.checker.Declare("http://host/live/720p/index.m3u8", true)
+		s.sink.checker.Declare("http://host/live/audio/index.m3u8", false)
 		if !aligned {
 			c.Stage = hub.Source
 		}

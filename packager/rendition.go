@@ -195,7 +195,7 @@ func (r *rendition) gap(start time.Time) {
 func (r *rendition) gapPart(start time.Time) (listed bool) {
 	if len(r.parts) == 0 {
 		r.head = &hls.Segment{
-			URI: r.segmentName(r.number), Map: r.mapped, Duration: r.config.SegmentDuration, ProgramDateTime: start,
+			URI: r.segmentName(r.number), Map: r.mapped, ProgramDateTime: start,
 			Gap: true, Discontinuity: r.fresh && r.number >= r.begins,
 		}
 		if r.head.Discontinuity {
@@ -209,10 +209,18 @@ func (r *rendition) gapPart(start time.Time) (listed bool) {
 	if rest > target {
 		return false
 	}
-	r.head.Parts = r.parts
+	r.endGap()
+	return true
+}
+
+// endGap lists the open gap with the parts it has, and begins the next segment.
+func (r *rendition) endGap() {
+	r.head.Parts, r.head.Duration = r.parts, 0
+	for _, part := range r.parts {
+		r.head.Duration += part.Duration
+	}
 	r.list(&listing{segment: r.head, disc: r.discs})
 	r.parts, r.head = nil, nil
-	return true
 }
 
 // inGap reports that the open segment consists of parts without media: none can join them.

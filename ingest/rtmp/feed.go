@@ -26,17 +26,6 @@ type feed struct {
 	heldBytes int
 }
 
-// track is one elementary stream as the wire has configured it.
-type track struct {
-	id            int
-	codec         media.Codec // empty before its first configuration
-	header        []byte      // the sequence header as it came
-	config        []byte      // the same as media.Track.Config
-	nal           nalFormat   // of H264 and HEVC
-	width, height int         // where the configuration does not tell
-	complete      bool        // all is known that a decoder needs
-}
-
 func newFeed(s Session, d *drops, log *slog.Logger) *feed {
 	return &feed{session: s, drops: d, log: log, video: track{id: 1}, audio: track{id: 2}}
 }
@@ -135,38 +124,6 @@ func (f *feed) unit(tr *track, t tag, m message) error {
 		return f.session.Write(u)
 	}
 	return f.hold(u)
-}
-
-// unit is a coded tag as an access unit, whose payload is empty where there is no picture in it.
-func (tr *track) unit(t tag, m message) (ingest.Unit, error) {
-	u := ingest.Unit{
-		Track: tr.id, DTS: int64(m.timestamp), Offset: int64(t.offset), RandomAccess: t.key, Payload: t.body,
-	}
-	switch t.codec {
-	case media.H264, media.HEVC:
-		n, err := tr.nal.read(t.body)
-		if err != nil {
-			return ingest.Unit{}, err
-		}
-		if u.Payload, u.RandomAccess = n.payload, n.randomAccess; !n.picture {
-			u.Payload = nil
-		}
-	case media.AV1:
-		u.Payload = trimDelimiter(t.body)
-	}
-	if 2*len(u.Payload) < len(m.payload) {
-		u.Payload = bytes.Clone(u.Payload) // or it would keep its whole message in memory, which nobody downstream counts
-	}
-	return u, nil
-}
-
-// trimDelimiter takes the temporal delimiter off a temporal unit (AV1 specification, 5.3): CMAF has none.
-func trimDelimiter(b []byte) []byte {
-	const delimiter = 2<<3 | 1<<1 // obu_type 2, obu_has_size_field; its size is zero
-	if len(b) >= 2 && b[0] == delimiter && b[1] == 0 {
-		return b[2:]
-	}
-	return b
 }
 
 // hold keeps a unit until the tracks are known.
