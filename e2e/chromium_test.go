@@ -35,7 +35,7 @@ type script struct {
 	stdin  io.Closer
 	exited chan struct{}
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex      // guards what follows
 	latest map[string]told // by What and URL
 	errors []string
 	lines  []told

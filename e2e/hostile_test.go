@@ -114,4 +114,3 @@ func TestFFmpegPlays(t *testing.T) {
 		})
 	}
 }
-

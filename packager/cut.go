@@ -113,6 +113,7 @@ func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 	if r.inGap() { // it ends here, for all renditions
 		for _, o := range p.order {
 			if o.inGap() {
+				o.keepHint()
 				o.endGap()
 				p.put(o, nil, nil, false)
 			}

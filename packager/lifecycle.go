@@ -33,7 +33,7 @@ func (p *Packager) lost(reason error) time.Duration {
 	}
 	p.lead.waiting = nil
 	for _, r := range p.order {
-		p.close(r)
+		p.cutShort(r)
 	}
 	if p.started {
 		p.level(0)
@@ -92,6 +92,12 @@ func (p *Packager) watch(ctx context.Context) error {
 // RFC 8216bis, 6.2.1: a new Media Segment is published no later than 1.5 target durations after the one before.
 func (p *Packager) overdue(now time.Time) {
 	switch p.state {
+	case Starting: // a rendition that nothing comes of does not hold up the others
+		for _, r := range p.order {
+			if len(r.listed) > 0 && now.After(r.listedAt.Add(p.config.SegmentDuration)) {
+				p.level(r.number)
+			}
+		}
 	case Reconnecting:
 		p.fill(now)
 	case Live:
@@ -101,7 +107,7 @@ func (p *Packager) overdue(now time.Time) {
 			}
 			for p.late(r, now) {
 				if r.opened {
-					p.close(r)
+					p.cutShort(r)
 				} else {
 					p.reach(r, r.number+1)
 				}
@@ -140,6 +146,15 @@ func (p *Packager) firstGap(now time.Time) time.Time {
 	return due
 }
 
+// cutShort closes a segment whose end does not come.
+func (p *Packager) cutShort(r *rendition) {
+	if r.opened && len(r.samples) == 0 {
+		r.keepHint()
+		r.ticks += r.lastUnit
+	}
+	p.close(r)
+}
+
 // late reports that r's open segment should have been listed by now.
 func (p *Packager) late(r *rendition, now time.Time) bool {
 	length := p.config.SegmentDuration
@@ -162,11 +177,7 @@ func (p *Packager) level(number int64) {
 
 // present tells the sink how the stream stands, and moves it to Live with its first whole segments.
 func (p *Packager) present() {
-	ready := len(p.order) > 0
-	for _, r := range p.order {
-		ready = ready && len(r.listed) > 0
-	}
-	ready = ready && p.target != 0
+	ready := p.whole()
 	if ready && p.started && (p.state == Starting || p.state == Reconnecting) {
 		p.state = Live
 	}

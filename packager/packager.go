@@ -37,6 +37,7 @@ type Packager struct {
 	generation int64
 	signature  string // of the renditions and their codecs
 	target     int    // target duration in seconds; 0 before it is known
+	published  bool   // every rendition has had a whole segment in this broadcast
 	order      []*rendition
 	byName     map[string]*rendition
 	byTrack    map[int]*rendition
@@ -142,7 +143,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	if p.state == Idle || p.state == Ended {
 		p.token = strconv.FormatInt(pub.ID, 36)
 		p.since = time.Now().UTC()
-		p.state = Starting
+		p.state, p.published = Starting, false
 		for _, r := range p.byName {
 			r.forget()
 			r.token = p.token
@@ -296,6 +297,13 @@ func (p *Packager) close(r *rendition) {
 	p.settleTarget(r)
 	r.trim()
 	p.put(r, part, segment, false)
+	if len(r.listed) == 1 {
+		for _, o := range p.order { // whose playlists have no report of r yet
+			if o != r && len(o.listed) > 0 {
+				p.put(o, nil, nil, false)
+			}
+		}
+	}
 	p.present()
 }
 
@@ -341,15 +349,34 @@ func (p *Packager) gapStart(r *rendition) time.Time {
 }
 
 // put hands on what has come of r, with its playlist as it then is.
+//
+// Nothing is published before every rendition has a whole segment: each playlist then has a report of each other one
+// (RFC 8216bis, B.1), and players find what they ask for.
 func (p *Packager) put(r *rendition, part, segment *Object, ended bool) {
 	u := Update{
 		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment,
 	}
 	r.header = nil
-	if p.target != 0 {
+	if p.published {
 		u.Playlist = r.playlist(p.target, ended, p.reports(r))
 	}
 	p.sink.Put(u)
+	if !p.published && p.whole() {
+		p.published = true
+		for _, o := range p.order {
+			p.put(o, nil, nil, ended)
+		}
+	}
+}
+
+// whole reports that every rendition has a whole segment.
+func (p *Packager) whole() bool {
+	for _, r := range p.order {
+		if len(r.listed) == 0 {
+			return false
+		}
+	}
+	return p.target != 0 && len(p.order) > 0
 }
 
 // reports are those of all renditions but r.

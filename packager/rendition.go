@@ -50,6 +50,7 @@ type rendition struct {
 	samples   []cmaf.Sample
 	partDTS   int64
 	partTicks int64
+	lastUnit  int64 // length of the newest unit in ticks
 	endPTS    int64 // end of the newest unit, for gaps
 	held      *media.AccessUnit
 }
@@ -118,6 +119,7 @@ func (r *rendition) add(u media.AccessUnit) (closed *Object) {
 	})
 	r.partTicks += u.Duration
 	r.ticks += u.Duration
+	r.lastUnit = u.Duration
 	r.units++
 	r.endPTS = u.PTS + u.Duration
 	return closed
@@ -211,6 +213,15 @@ func (r *rendition) gapPart(start time.Time) (listed bool) {
 	}
 	r.endGap()
 	return true
+}
+
+// keepHint lists the part that has been hinted at, and for which nothing comes, as a gap of one unit.
+//
+// RFC 8216bis, EXT-X-PRELOAD-HINT: the resource that is hinted at is the next to appear.
+func (r *rendition) keepHint() {
+	r.parts = append(r.parts, hls.Part{
+		URI: r.partName(r.number, len(r.parts)), Duration: span(r.lastUnit, r.track.ClockRate), Gap: true,
+	})
 }
 
 // endGap lists the open gap with the parts it has, and begins the next segment.

@@ -54,7 +54,7 @@ func TestSegmentIsItsPartsAndStartsWithAKeyFrame(t *testing.T) {
 		s.play(9 * time.Second)
 		segments := 0
 		for _, u := range s.sink.updates["720p"] {
-			if u.Segment == nil {
+			if u.Segment == nil || u.Playlist == nil {
 				continue
 			}
 			segments++
@@ -96,7 +96,7 @@ func TestLostEncoderLeavesGapsAndComesBackWithADiscontinuity(t *testing.T) {
 					s.play(20 * time.Second)
 					require.Equal(t, packager.Live, s.sink.last.State)
 					// What was in flight is lost, so parts are late once, date-times jump there, and boundaries drift with the cut.
-					require.Empty(t, s.broken(oneVideo, "L17", "L18", "L37", "L82", "L113"))
+					require.Empty(t, s.broken(oneVideo, "L17", "L18", "L82", "L113"))
 					for _, rendition := range []string{"720p", "audio"} {
 						updates := s.sink.updates[rendition]
 						text := string(updates[len(updates)-1].Playlist.AppendTo(nil))

@@ -153,13 +153,5 @@ func (c *Checker) blocking(s Snapshot, p *hls.ParsedMedia) {
 	c.Report.Expect("L42", p.Has(d.At), s.Playlist, "?%s was answered with a playlist that ends before %v", s.Query, p.Next())
 }
 
-// Latest is the newest whole playlist of a rendition; nil where there is none.
-func (c *Checker) Latest(playlist string) *hls.ParsedMedia {
-	if t := c.renditions[playlist]; t != nil {
-		return t.latest
-	}
-	return nil
-}
-
 // Finish judges what still waited for later playlists.
 func (c *Checker) Finish() { c.settle(time.Time{}) }

@@ -112,7 +112,7 @@ func TestCheckerNamesTheRuleThatIsBroken(t *testing.T) {
 		"another hold back than the other": {[]string{"L25"}, of(other, func(k *take) { k.replace("HOLD-BACK=6", "HOLD-BACK=8") })},
 		"five segments":                    {[]string{"L16"}, func(k *take) { k.text = shortened(k, 5) }},
 		"a part that is late":              {[]string{"L18"}, late(7, 400*time.Millisecond)},
-		"a segment that is late":           {[]string{"L17", "L18"}, late(8, 1300*time.Millisecond)},
+		"a segment that is late":           {[]string{"L17", "L18", "L109"}, late(8, 1300*time.Millisecond)},
 		"renditions out of step": {[]string{"L41"}, func(k *take) { // the reports say so
 			if k.Playlist == video {
 				k.text = withReport(k, k.step-2)

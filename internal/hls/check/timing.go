@@ -20,8 +20,7 @@ func (c *Checker) timing(t *rendition, s Snapshot, p *hls.ParsedMedia) {
 	starts := p.Starts()
 	for msn := t.latest.LastMSN() + 1; msn <= p.LastMSN(); msn++ {
 		if n := len(t.closed); n > 0 && followed {
-			took := s.Arrived.Sub(t.closed[n-1].at)
-			c.Report.Expect("L17", took <= target(p)*3/2+c.slack(), t.name, "segment %d came %v after the one before; target duration %d", msn, took, p.TargetDuration)
+			c.segmentInTime(t, s.Arrived.Sub(t.closed[n-1].at), msn, p)
 		}
 		cl := closing{msn: msn, at: s.Arrived}
 		if i := msn - p.MediaSequence; starts != nil && i >= 0 {
@@ -31,6 +30,18 @@ func (c *Checker) timing(t *rendition, s Snapshot, p *hls.ParsedMedia) {
 		if followed {
 			c.inStep(t, cl, p)
 		}
+	}
+}
+
+// segmentInTime checks how long a segment took to come after the one before, and what became of a source that was lost.
+func (c *Checker) segmentInTime(t *rendition, took time.Duration, msn int64, p *hls.ParsedMedia) {
+	inTime := c.Report.Expect("L17", took <= target(p)*3/2+c.slack(), t.name, "segment %d came %v after the one before; target duration %d", msn, took, p.TargetDuration)
+	segment := p.Segment(msn)
+	if !inTime || segment != nil && segment.Gap {
+		c.Report.Expect("L109", inTime, t.name, "nothing was published for %v before segment %d, not even a gap", took, msn)
+	}
+	if segment != nil && segment.Discontinuity {
+		c.Report.Expect("L108", segment.Map != nil, t.name, "segment %d begins anew without an EXT-X-MAP", msn)
 	}
 }
 
