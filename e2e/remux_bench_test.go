@@ -26,7 +26,7 @@ func TestBenchRemux(t *testing.T) {
 		"sine=sample_rate=48000", "-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-b:v", "3M", "-minrate", "3M",
 		"-maxrate", "3M", "-bufsize", "3M", "-x264-params", "nal-hrd=cbr", "-c:a", "aac", "-b:a", "128k", file).CombinedOutput()
 	require.NoError(t, err, string(out))
-	for _, n := range []int{10, 20} {
+	for _, n := range []int{10, 40} {
 		benchRemux(t, file, n)
 	}
 }

@@ -171,7 +171,7 @@ func (o *Origin) servePlaylist(w http.ResponseWriter, req *http.Request, s *stre
 	}
 	target := snap.playlist.TargetDuration
 	age := max(1, target/2)
-	if d.msn >= 0 || d.skip {
+	if d.msn >= 0 { // with _HLS_skip alone it is still the current playlist, which ages
 		age = 6 * target
 	}
 	if snap.playlist.Ended {
