@@ -27,7 +27,9 @@ function remembered(): number | undefined {
   }
 }
 
+/** Only what says that the network is slow is believed: of a fast one browsers know little before they have used it. */
 function connection(): number | undefined {
-  const info = (navigator as { connection?: { downlink?: number } }).connection;
-  return info?.downlink ? info.downlink * 1e6 : undefined;
+  const info = (navigator as { connection?: { downlink?: number; effectiveType?: string } }).connection;
+  const slow = info?.effectiveType !== undefined && info.effectiveType !== '4g';
+  return slow && info?.downlink ? info.downlink * 1e6 : undefined;
 }

@@ -37,6 +37,10 @@ export class Playhead {
     const { video } = this;
     const moved = video.currentTime !== this.time && !video.seeking && video.readyState >= 2;
     this.time = video.currentTime;
+    if (video.ended) {
+      this.motion = 'dry'; // which sets paused too, though nobody has paused
+      return;
+    }
     if (video.paused) {
       this.motion = this.motion === 'blank' && video.readyState < 2 ? 'blank' : 'paused';
       this.movedAt = now;

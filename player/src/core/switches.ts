@@ -1,5 +1,6 @@
 const holdAtFirst = 8000; // ms
 const holdAtMost = 60_000; // ms
+const settle = 2500; // ms from the start: a first part or two prove little, and a switch delays the first picture
 const failedWithin = 15_000; // ms: a step down this soon after a step up says the step up was wrong
 
 /**
@@ -9,15 +10,17 @@ const failedWithin = 15_000; // ms: a step down this soon after a step up says t
  */
 export class SwitchGuard {
   private hold = 0;
+  private startedAt = Infinity;
   private downAt = -Infinity;
   private upAt = -Infinity;
 
   /** The rung to load next, given the rung loading now and the one that the bandwidth suggests; `now` in ms. */
   choose(current: number, suggested: number, now: number): number {
+    this.startedAt = Math.min(this.startedAt, now);
     if (current < 0 || suggested <= current) {
       return suggested;
     }
-    return now - this.downAt < this.hold ? current : suggested;
+    return now - this.startedAt < settle || now - this.downAt < this.hold ? current : suggested;
   }
 
   /** A switch from one rung to another has begun. */

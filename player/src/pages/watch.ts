@@ -21,8 +21,11 @@ const labels: Record<View, string> = {
 const byId = <T extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as T;
 const name = streamName(location.pathname);
 const player = new StagecastPlayer();
+let missing = false;
 
 function showStatus(s: StreamStatus): void {
+  missing = s.state === 'missing';
+  showState(player.state);
   const title = s.title || name;
   byId('title').textContent = title;
   document.title = `${title} – Stagecast`;
@@ -36,7 +39,7 @@ function showStatus(s: StreamStatus): void {
 function showState(v: View): void {
   const pill = byId('state');
   pill.dataset['view'] = v;
-  pill.textContent = labels[v];
+  pill.textContent = missing && v === 'starting' ? 'Not on air' : labels[v];
 }
 
 function embedCode(): string {

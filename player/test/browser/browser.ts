@@ -53,5 +53,10 @@ export async function reaches(page: Page, state: string, timeout = 20_000): Prom
 /** Keeps a picture of the page for people to look at. */
 export async function shoot(page: Page, name: string): Promise<void> {
   mkdirSync(shots, { recursive: true });
+  await page.evaluate(async () => {
+    const root = document.querySelector('stagecast-player')?.shadowRoot ?? document;
+    const passing = root.getAnimations().filter((a) => a instanceof CSSTransition);
+    await Promise.allSettled(passing.map((a) => a.finished));
+  });
   await page.screenshot({ path: resolve(shots, `${name}.png`) });
 }

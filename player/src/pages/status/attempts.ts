@@ -14,7 +14,7 @@ export function attemptsTable(attempts: Attempt[], now: number): HTMLElement {
     a.stream || '–',
     `${(a.protocol ?? '').toUpperCase()} ${a.remote ?? ''}`,
     a.admitted ? `on air ${clock(a.seconds ?? 0)}` : 'refused',
-    el('span', {}, el('strong', {}, a.reason ?? ''), a.detail ? `: ${a.detail}` : ''),
+    a.reason ? el('span', {}, el('strong', {}, a.reason), a.detail ? `: ${a.detail}` : '') : '',
     a.fix ?? '',
   ]);
   return table(['When', 'Stream', 'From', 'Outcome', 'Reason', 'What to do'], rows);

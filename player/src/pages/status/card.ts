@@ -87,7 +87,7 @@ function ladder(l: Ladder): HTMLElement {
       fact('Preset', l.preset ?? '–'),
       fact('Speed', `${speed}, ${(l.fps ?? 0).toFixed(1)} fps`),
       fact('Delay', `${Math.round(l.delayMs ?? 0)} ms`),
-      fact('Restarts', l.restarts ? `${l.restarts}, last: ${l.reason ?? ''}` : 'none'),
+      fact('Restarts', l.restarts ? [l.restarts, l.reason && `last: ${l.reason}`].filter(Boolean).join(', ') : 'none'),
     ),
     l.dropped?.length
       ? el('ul', { class: 'warnings' }, ...l.dropped.map((d) => el('li', {}, el('strong', {}, `No ${d.rung}.`), ' ', d.reason)))

@@ -5,16 +5,23 @@ import { el } from './dom';
 /** What to type into OBS for a stream; the key is hidden until it is asked for. */
 export function connectPanel(api: Api, stream: string, said: HTMLElement): HTMLElement {
   const panel = el('details', { class: 'connect' }, el('summary', {}, 'Connect an encoder'));
-  panel.addEventListener(
-    'toggle',
-    () => {
-      void api.connect(stream).then(
-        (c) => panel.append(fields(c.rtmp?.server ?? '', c.rtmp?.key ?? '', said)),
-        () => panel.append(el('p', { class: 'bad' }, 'The server did not answer. Load the page again.')),
-      );
-    },
-    { once: true },
-  );
+  let filled = false;
+  panel.addEventListener('toggle', () => {
+    if (!panel.open || filled) {
+      return;
+    }
+    filled = true;
+    panel.querySelector('.bad')?.remove();
+    const wait = el('p', { class: 'dim' }, 'Asking the server…');
+    panel.append(wait);
+    void api.connect(stream).then(
+      (c) => wait.replaceWith(fields(c.rtmp?.server ?? '', c.rtmp?.key ?? '', said)),
+      () => {
+        wait.replaceWith(el('p', { class: 'bad' }, 'The server did not answer. Close this and open it again.'));
+        filled = false;
+      },
+    );
+  });
   return panel;
 }
 

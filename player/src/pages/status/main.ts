@@ -49,11 +49,24 @@ function newCard(s: Stream): { card: HTMLElement; head: HTMLElement; facts: HTML
   return { card, head, facts };
 }
 
+/** Takes away the cards of streams that the server no longer knows. */
+function dropCardsBut(names: Set<string>): void {
+  for (const [name, c] of cards) {
+    if (!names.has(name)) {
+      c.card.remove();
+      cards.delete(name);
+    }
+  }
+}
+
 function show(s: Status): void {
   const now = s.now ?? Date.now();
-  for (const stream of s.streams ?? []) {
+  const streams = s.streams ?? [];
+  for (const stream of streams) {
     showStream(stream, now);
   }
+  dropCardsBut(new Set(streams.map((stream) => stream.name)));
+  byId('none').hidden = streams.length > 0;
   byId('attempts').replaceChildren(attemptsTable(s.attempts ?? [], now));
   const up = s.startedAt ? `up ${clock((now - Date.parse(s.startedAt)) / 1000)}` : '';
   byId('node').textContent = [s.version, up, `${s.node?.cores ?? '–'} cores`, bytes(s.node?.memoryBytes)].filter(Boolean).join(' · ');

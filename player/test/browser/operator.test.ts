@@ -1,0 +1,125 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MockServer } from '../mock/server';
+import { desktop, launch, phone } from './browser';
+
+let browser: Browser;
+let server: MockServer;
+let base: string;
+let page: Page;
+const key = 'k3y-th4t-n0b0dy-may-see';
+
+beforeAll(async () => {
+  browser = await launch();
+  server = new MockServer([]);
+  base = await server.start();
+  server.api['/api/v1/streams/live/connect'] = { rtmp: { server: 'rtmp://studio.example.org:1935/live', key } };
+  page = await (await browser.newContext({ viewport: desktop })).newPage();
+  await page.goto(base);
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+
+function busy(): unknown {
+  return {
+    version: '0.1.0',
+    startedAt: ago(9000),
+    now: Date.now(),
+    node: { cores: 8, goroutines: 214, memoryBytes: 312e6, cpu: 0.37 },
+    capacity: { pixelsPerSecond: 214e6, preset: 'veryfast' },
+    streams: [
+      {
+        name: 'live',
+        state: 'live',
+        viewers: 1204,
+        input: {
+          protocol: 'rtmp',
+          remote: '203.0.113.9:51022',
+          agent: 'obs-studio/31.0.2',
+          since: ago(3800),
+          video: { codec: 'h264', profile: 'High', width: 1920, height: 1080, fps: 30, bitrate: 6.1e6, keyframeInterval: 4 },
+          audio: { codec: 'aac', sampleRate: 48000, channels: 2, bitrate: 160e3 },
+          skewMs: 11,
+          drops: 0,
+          warnings: [
+            {
+              name: 'keyframes',
+              text: 'A key frame comes only every 4 s, so the source cannot be passed through.',
+              fix: 'OBS: Settings → Output → Keyframe interval 2 s.',
+            },
+          ],
+        },
+        renditions: [
+          { name: '720p', codecs: 'avc1.64001f', width: 1280, height: 720, fps: 30, bitrate: 2.8e6, msn: 897777519, part: 2, segments: 30, bytes: 21e6 },
+          { name: '480p', codecs: 'avc1.64001f', width: 854, height: 480, fps: 30, bitrate: 1.2e6, msn: 897777519, part: 2, segments: 30, bytes: 9.4e6 },
+          { name: 'audio', codecs: 'mp4a.40.2', bitrate: 128e3, msn: 897777519, part: 2, segments: 30, bytes: 0.96e6 },
+        ],
+        ladder: {
+          preset: 'veryfast',
+          speed: 1.41,
+          fps: 30,
+          restarts: 1,
+          dropped: [{ rung: '1080p', reason: 'needs 62 Mpx/s more than this machine can encode' }],
+          log: ['[libx264] using cpu capabilities: MMX2 SSE2Fast AVX2', 'frame= 1200 fps= 30 speed=1.41x'],
+        },
+        urls: { watch: `${base}/live`, hls: `${base}/live/index.m3u8`, embed: `${base}/embed/live` },
+      },
+      { name: 'rehearsal', state: 'idle', viewers: 0, urls: { watch: `${base}/rehearsal` } },
+    ],
+    attempts: [
+      { at: ago(3800), protocol: 'rtmp', stream: 'live', remote: '203.0.113.9:51022', agent: 'obs-studio/31.0.2', admitted: true, seconds: 3800 },
+      {
+        at: ago(4100),
+        protocol: 'rtmp',
+        stream: '',
+        remote: '198.51.100.4:40112',
+        agent: 'FMLE/3.0',
+        admitted: false,
+        reason: 'wrong key',
+        detail: 'no stream has this key',
+        fix: 'Copy the stream key again. OBS: Settings → Stream → Stream Key.',
+      },
+    ],
+  };
+}
+
+async function shootBoth(name: string): Promise<void> {
+  for (const [size, width] of [[desktop, 1440], [phone, 390]] as const) {
+    await page.setViewportSize(size);
+    await page.screenshot({ path: new URL(`../out/${name}-${width}.png`, import.meta.url).pathname, fullPage: true });
+  }
+  await page.setViewportSize(desktop);
+}
+
+test('asks for the token, and says when it is wrong', async () => {
+  await page.getByRole('textbox').or(page.locator('input[type=password]')).first().fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ visible: true }).first().waitFor();
+  await shootBoth('status-login');
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+});
+
+test('shows what the node says, and hides the key until it is asked for', async () => {
+  server.api['/api/v1/status'] = busy();
+  await page.locator('input[type=password]').first().fill(server.token);
+  await page.keyboard.press('Enter');
+  await page.getByText('rehearsal').first().waitFor();
+  await page.locator('summary').first().click();
+  const field = page.getByLabel('Stream key').first();
+  await expect.poll(() => field.getAttribute('type')).toBe('password');
+  await shootBoth('status-data');
+  await page.getByRole('button', { name: 'Show', exact: true }).first().click();
+  expect(await field.getAttribute('type')).toBe('text');
+  expect(await field.inputValue()).toBe(key);
+  expect(server.requests.join(' ')).not.toContain(key);
+});
+
+test('an empty node says so', async () => {
+  server.api['/api/v1/status'] = { version: '0.1.0', startedAt: ago(9), now: Date.now(), streams: [], attempts: [] };
+  await page.getByText('rehearsal').first().waitFor({ state: 'detached' });
+  await shootBoth('status-empty');
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { aheadOf, type HoleFacts, join, jumpTarget } from '../../src/core/holes';
+
+const facts = (f: Partial<HoleFacts>): HoleFacts => ({
+  time: 20,
+  stalledFor: 1000,
+  buffered: [{ start: 10, end: 20 }],
+  listed: [{ start: 0, end: 20 }],
+  livePosition: 18.5,
+  ...f,
+});
+
+describe('jumpTarget', () => {
+  test('stays while media may still come', () => {
+    expect(jumpTarget(facts({}))).toBeUndefined();
+    expect(jumpTarget(facts({ stalledFor: 100, listed: [{ start: 26, end: 30 }] }))).toBeUndefined();
+  });
+
+  test('stays while the playhead has media ahead of it', () => {
+    expect(jumpTarget(facts({ time: 15, listed: [{ start: 26, end: 30 }] }))).toBeUndefined();
+  });
+
+  test('waits for enough media beyond the hole', () => {
+    const listed = [{ start: 0, end: 20 }, { start: 26, end: 26.5 }];
+    expect(jumpTarget(facts({ listed, livePosition: 26 }))).toBeUndefined();
+  });
+
+  test('lands inside the media, as near to the live position as it reaches', () => {
+    const listed = [{ start: 0, end: 20 }, { start: 26, end: 27 }];
+    expect(jumpTarget(facts({ listed, livePosition: 25.5 }))).toBeCloseTo(26.05);
+    listed[1]!.end = 40;
+    expect(jumpTarget(facts({ listed, livePosition: 38.5 }))).toBeCloseTo(38.5);
+    expect(jumpTarget(facts({ listed, livePosition: 50 }))).toBeCloseTo(39.1);
+  });
+
+  test('takes what is buffered beyond the hole first', () => {
+    const buffered = [{ start: 10, end: 20 }, { start: 22, end: 25 }];
+    expect(jumpTarget(facts({ buffered, livePosition: 23 }))).toBeCloseTo(23);
+  });
+
+  test('gives up on media that is listed and does not come', () => {
+    const listed = [{ start: 0, end: 30 }];
+    expect(jumpTarget(facts({ listed, livePosition: 28.5 }))).toBeUndefined();
+    expect(jumpTarget(facts({ listed, livePosition: 28.5, stalledFor: 5000 }))).toBeCloseTo(28.5);
+  });
+});
+
+test('join closes what touches and keeps what does not', () => {
+  expect(join([{ start: 0, end: 2 }, { start: 2.05, end: 4 }, { start: 6, end: 8 }])).toEqual([
+    { start: 0, end: 4 },
+    { start: 6, end: 8 },
+  ]);
+});
+
+test('aheadOf is zero in a hole', () => {
+  expect(aheadOf([{ start: 0, end: 4 }], 1)).toBe(3);
+  expect(aheadOf([{ start: 0, end: 4 }], 5)).toBe(0);
+});
