@@ -82,6 +82,25 @@ func (s *sink) Present(p packager.Presentation) {
 	}
 }
 
+// state, of and object read what the packager's goroutines write.
+func (s *sink) state() packager.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last.State
+}
+
+func (s *sink) of(rendition string) []packager.Update {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]packager.Update(nil), s.updates[rendition]...)
+}
+
+func (s *sink) object(name string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.objects[name]
+}
+
 // start runs f with a Packager on a fake clock.
 func start(t *testing.T, c packager.Config, aligned bool, rate media.Rational, f func(*stage)) {
 	t.Helper()

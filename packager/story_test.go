@@ -28,7 +28,7 @@ func TestLadderBreaksNoRule(t *testing.T) {
 					s.publish()
 					s.play(40 * time.Second)
 					require.Empty(t, s.broken(oneVideo))
-					require.Equal(t, packager.Live, s.sink.last.State)
+					require.Equal(t, packager.Live, s.sink.state())
 				})
 			})
 		}
@@ -53,7 +53,7 @@ func TestSegmentIsItsPartsAndStartsWithAKeyFrame(t *testing.T) {
 		s.publish()
 		s.play(9 * time.Second)
 		segments := 0
-		for _, u := range s.sink.updates["720p"] {
+		for _, u := range s.sink.of("720p") {
 			if u.Segment == nil || u.Playlist == nil {
 				continue
 			}
@@ -61,9 +61,9 @@ func TestSegmentIsItsPartsAndStartsWithAKeyFrame(t *testing.T) {
 			var parts []byte
 			last := u.Playlist.Segments[len(u.Playlist.Segments)-1]
 			for _, p := range last.Parts {
-				parts = append(parts, s.sink.objects["720p/"+p.URI]...)
+				parts = append(parts, s.sink.object("720p/"+p.URI)...)
 			}
-			require.True(t, bytes.Equal(parts, s.sink.objects["720p/"+u.Segment.Name]))
+			require.True(t, bytes.Equal(parts, s.sink.object("720p/"+u.Segment.Name)))
 			require.True(t, last.Parts[0].Independent)
 		}
 		require.Greater(t, segments, 2)
@@ -74,10 +74,10 @@ func TestNothingIsPublishedBeforeTheFirstWholeSegment(t *testing.T) {
 	start(t, packager.Config{}, true, media.Rational{Num: 30, Den: 1}, func(s *stage) {
 		s.publish()
 		s.play(1500 * time.Millisecond)
-		for _, u := range s.sink.updates["720p"] {
+		for _, u := range s.sink.of("720p") {
 			require.Nil(t, u.Playlist)
 		}
-		require.Equal(t, packager.Starting, s.sink.last.State)
+		require.Equal(t, packager.Starting, s.sink.state())
 	})
 }
 
@@ -90,15 +90,15 @@ func TestLostEncoderLeavesGapsAndComesBackWithADiscontinuity(t *testing.T) {
 					s.play(21300 * time.Millisecond)
 					s.pub.Close(hub.ErrLost)
 					synctest.Wait()
-					require.Equal(t, packager.Reconnecting, s.sink.last.State)
+					require.Equal(t, packager.Reconnecting, s.sink.state())
 					time.Sleep(away)
 					s.publish()
 					s.play(20 * time.Second)
-					require.Equal(t, packager.Live, s.sink.last.State)
+					require.Equal(t, packager.Live, s.sink.state())
 					// What was in flight is lost, so parts are late once, date-times jump there, and boundaries drift with the cut.
 					require.Empty(t, s.broken(oneVideo, "L17", "L18", "L82", "L113"))
 					for _, rendition := range []string{"720p", "audio"} {
-						updates := s.sink.updates[rendition]
+						updates := s.sink.of(rendition)
 						text := string(updates[len(updates)-1].Playlist.AppendTo(nil))
 						require.Equal(t, 1, strings.Count(text, "#EXT-X-DISCONTINUITY\n"), text)
 					}
@@ -114,7 +114,7 @@ func TestSlowSourceGetsNoGaps(t *testing.T) {
 		s.play(5 * time.Second)
 		time.Sleep(800 * time.Millisecond) // everything is late from here on
 		s.play(10 * time.Second)
-		for _, u := range s.sink.updates["720p"] {
+		for _, u := range s.sink.of("720p") {
 			if u.Playlist != nil {
 				require.NotContains(t, string(u.Playlist.AppendTo(nil)), "GAP")
 			}
@@ -128,18 +128,20 @@ func TestBroadcastEndsAfterItsGraceAndTheNextGoesOnCounting(t *testing.T) {
 		s.play(10 * time.Second)
 		s.pub.Close(hub.ErrEnded)
 		time.Sleep(3900 * time.Millisecond)
-		require.Equal(t, packager.Reconnecting, s.sink.last.State)
+		synctest.Wait()
+		require.Equal(t, packager.Reconnecting, s.sink.state())
 		time.Sleep(200 * time.Millisecond)
-		require.Equal(t, packager.Ended, s.sink.last.State)
-		updates := s.sink.updates["720p"]
+		synctest.Wait()
+		require.Equal(t, packager.Ended, s.sink.state())
+		updates := s.sink.of("720p")
 		last := updates[len(updates)-1].Playlist
 		require.True(t, last.Ended)
 		require.Contains(t, string(last.AppendTo(nil)), "#EXT-X-ENDLIST")
 		time.Sleep(5 * time.Second)
 		s.publish()
 		s.play(10 * time.Second)
-		require.Equal(t, packager.Live, s.sink.last.State)
-		updates = s.sink.updates["720p"]
+		require.Equal(t, packager.Live, s.sink.state())
+		updates = s.sink.of("720p")
 		next := updates[len(updates)-1].Playlist
 		require.GreaterOrEqual(t, next.MediaSequence, last.MediaSequence+int64(len(last.Segments)))
 	})
