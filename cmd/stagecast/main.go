@@ -120,6 +120,6 @@ func configPath(args []string) string {
 // nearly all of that is media without pointers, and costs nothing to mark.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(20)
+		debug.SetGCPercent(5)
 	}
 }
