@@ -29,6 +29,7 @@ const (
 type server struct {
 	t      *testing.T
 	cmd    *exec.Cmd
+	banner *capture // what goes to stdout
 	log    *capture // what goes to stderr
 	exited chan struct{}
 	ended  bool // stop was called
@@ -39,12 +40,12 @@ type server struct {
 // start runs a server on free ports until the end of the test, and returns once it is ready.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, log: &capture{}, exited: make(chan struct{})}
+	s := &server{t: t, banner: &capture{}, log: &capture{}, exited: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{
 		"--data", t.TempDir(), "--rtmp.address", "127.0.0.1:0", "--http.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
 		"--admin.token", adminToken, "--streams", allStreams, "--log.level", "debug",
 	}, args...)...)
-	s.cmd.Stderr = s.log
+	s.cmd.Stdout, s.cmd.Stderr = s.banner, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, s.cmd.Start())
 	go func() {
@@ -52,25 +53,25 @@ func start(t *testing.T, args ...string) *server {
 		close(s.exited)
 	}()
 	t.Cleanup(s.cleanup)
-	for to, words := range map[*string]string{&s.rtmp: "protocol=rtmp", &s.http: "server=viewers", &s.admin: "server=admin"} {
-		await(t, words+" listens", func() bool { *to = s.listening(words); return *to != "" || s.gone() })
+	for to, line := range map[*string]*regexp.Regexp{&s.rtmp: rtmpLine, &s.http: viewersLine, &s.admin: adminLine} {
+		await(t, "the banner says where to connect", func() bool {
+			if m := line.FindStringSubmatch(s.banner.String()); m != nil {
+				*to = m[1]
+			}
+			return *to != "" || s.gone()
+		})
 	}
 	await(t, "the server is ready", func() bool { return s.gone() || status(s.url("/readyz")) == http.StatusOK })
 	require.False(t, s.gone(), "the server ended: %s", s.log.tail(20))
 	return s
 }
 
-var address = regexp.MustCompile(` address=(\S+)`)
-
-// listening is the address of a port that the log says is open.
-func (s *server) listening(words string) string {
-	for _, line := range s.log.lines("msg=listening", words) {
-		if m := address.FindStringSubmatch(line); m != nil {
-			return m[1]
-		}
-	}
-	return ""
-}
+// The lines of the banner that name the open ports.
+var (
+	rtmpLine    = regexp.MustCompile(`OBS server +rtmp://([^/]+)/live`)
+	viewersLine = regexp.MustCompile(`HLS +http://([^/]+)/`)
+	adminLine   = regexp.MustCompile(`Status page +http://([^/]+)/`)
+)
 
 func (s *server) url(path string) string      { return "http://" + s.http + path }
 func (s *server) adminURL(path string) string { return "http://" + s.admin + path }
