@@ -28,9 +28,12 @@ type Plan struct {
 }
 
 // steps are the default rungs by their lines: the smaller side of the picture.
-var steps = []struct{ lines, bitrate int }{
+var steps = []step{
 	{2160, 8_000_000}, {1080, 4_000_000}, {720, 2_000_000}, {480, 1_000_000}, {240, 500_000},
 }
+
+// step is a default size and what it is given.
+type step struct{ lines, bitrate int }
 
 // audioBitrate of the one sound rendition, in bits per second.
 const audioBitrate = 128_000
@@ -41,8 +44,15 @@ const maxRate = 60
 // decodeCost is what decoding costs beside encoding with testPreset, for a pixel.
 const decodeCost = 0.18
 
+// between is the bit rate for a size between two steps, in proportion to its pixels.
+func between(above, below step, lines int) int {
+	square := func(n int) int { return n * n }
+	share := float64(square(lines)-square(below.lines)) / float64(square(above.lines)-square(below.lines))
+	return (below.bitrate + int(share*float64(above.bitrate-below.bitrate))) / 10_000 * 10_000
+}
+
 // newPlan chooses the rungs for a source picture: every default step up to the source's own size, and that size itself
-// where it lies below the lowest step. Aspect and frame rate are kept, sizes are even. share is the part of the machine
+// where it lies below the lowest step, or a quarter or more above the highest that fits. Aspect and frame rate are kept, sizes are even. share is the part of the machine
 // that the ladder may take.
 //
 // A machine that is too slow first gets a faster preset, as long as all rungs fit with it; then it loses rungs from the
@@ -50,10 +60,14 @@ const decodeCost = 0.18
 func newPlan(source *media.Track, capacity Capacity, share float64) Plan {
 	p := Plan{Preset: testPreset, Rate: rate(source), Dropped: []Dropped{}}
 	lines := max(2, min(source.Width, source.Height)&^1)
-	for _, s := range steps {
-		if s.lines <= lines {
-			p.Rungs = append(p.Rungs, rung(source, s.lines, s.bitrate))
+	for i, s := range steps {
+		if s.lines > lines {
+			continue
 		}
+		if len(p.Rungs) == 0 && i > 0 && lines*4 >= s.lines*5 {
+			p.Rungs = append(p.Rungs, rung(source, lines, between(steps[i-1], s, lines)))
+		}
+		p.Rungs = append(p.Rungs, rung(source, s.lines, s.bitrate))
 	}
 	if len(p.Rungs) == 0 {
 		p.Rungs = []Rung{rung(source, lines, steps[len(steps)-1].bitrate)}
