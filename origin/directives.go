@@ -20,22 +20,19 @@ var errDirectives = errors.New("malformed delivery directive")
 func parseDirectives(query string) (directives, error) {
 	d := directives{msn: -1}
 	part := -1
-	seen := map[string]bool{}
+	seen := ""
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
-		if !strings.HasPrefix(pair, "_HLS_") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name != "_HLS_msn" && name != "_HLS_part" && name != "_HLS_skip" {
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
 		value, err := url.QueryUnescape(value)
-		if err != nil {
+		if err != nil || strings.Contains(seen, name) {
 			return d, errDirectives
 		}
-		if seen[name] {
-			return d, errDirectives
-		}
-		seen[name] = true
+		seen += name
 		switch name {
 		case "_HLS_msn":
 			if d.msn, err = decimal(value); err != nil {

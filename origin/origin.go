@@ -66,16 +66,32 @@ func (o *Origin) ensure(name string) *stream {
 // Put implements packager.Sink.
 func (o *Origin) Put(u packager.Update) {
 	now := o.now()
-	r := o.ensure(u.Stream).ensure(u.Rendition, u.Kind)
-	r.store(u, now)
+	s := o.ensure(u.Stream)
+	r := s.ensure(u.Rendition, u.Kind)
+	for !r.store(u, now) { // it has just been forgotten
+		s.remove(r)
+		r = s.ensure(u.Rendition, u.Kind)
+	}
 	r.expire(now)
-	if u.Playlist != nil {
-		r.publish(u.Playlist)
+	if u.Playlist == nil {
+		return
+	}
+	r.publish(u.Playlist, now)
+	if u.Playlist.Ended {
+		s.forgetLater(r, o.config.Window)
 	}
 }
 
 // Present implements packager.Sink.
-func (o *Origin) Present(p packager.Presentation) { o.ensure(p.Stream).present(p) }
+func (o *Origin) Present(p packager.Presentation) {
+	s := o.ensure(p.Stream)
+	s.present(p)
+	if p.State == packager.Ended {
+		for _, r := range s.all() {
+			s.forgetLater(r, o.config.Window)
+		}
+	}
+}
 
 // Streams are the names of the streams that the origin knows.
 func (o *Origin) Streams() []string {

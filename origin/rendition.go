@@ -20,8 +20,10 @@ type rendition struct {
 
 	mu      sync.RWMutex // guards what follows
 	objects map[string]*object
-	leaving []departure // in the order of departure
+	leaving []departure // parts and segments, each in the order of departure
 	bytes   int64       // of segments and headers; parts share their memory
+	stores  int64       // updates so far: what came since the broadcast ended belongs to the next
+	gone    bool        // forgotten; an update needs a new rendition
 }
 
 // object is stored media, immutable.
@@ -48,14 +50,21 @@ const (
 	defaultStay = 10 * time.Second
 )
 
-// store adds the objects of an update.
-func (r *rendition) store(u packager.Update, now time.Time) {
+// endedStay is for how long beyond its playlist's length a rendition is kept that has ended.
+const endedStay = time.Minute
+
+// store adds the objects of an update. It reports false, and adds nothing, where the rendition has been forgotten.
+func (r *rendition) store(u packager.Update, now time.Time) bool {
 	target := defaultStay / 5
 	if u.Playlist != nil {
 		target = time.Duration(u.Playlist.TargetDuration) * time.Second
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.gone {
+		return false
+	}
+	r.stores++
 	if u.Header != nil {
 		r.add(u.Header, true)
 	}
@@ -66,9 +75,13 @@ func (r *rendition) store(u packager.Update, now time.Time) {
 	if u.Segment != nil {
 		r.add(u.Segment, true)
 	}
+	return true
 }
 
-func (r *rendition) add(o *packager.Object, segment bool) {
+func (r *rendition) add(o *packager.Object, segment bool) { // r.mu is held
+	if r.objects[o.Name] != nil {
+		return // a header that comes again: a name is never used for other bytes
+	}
 	stored := &object{chunks: o.Chunks, size: int64(o.Size()), kind: r.kind, segment: segment}
 	if segment {
 		r.bytes += stored.size
@@ -77,21 +90,21 @@ func (r *rendition) add(o *packager.Object, segment bool) {
 }
 
 // publish makes p the current playlist, wakes all who wait for it, and lets the segments go that p no longer lists.
-func (r *rendition) publish(p *hls.MediaPlaylist) {
+func (r *rendition) publish(p *hls.MediaPlaylist, now time.Time) {
 	next := newSnapshot(p)
 	old := r.current.Swap(next)
 	if old == nil {
 		close(r.first)
 		return
 	}
-	r.retire(old.playlist, p)
+	r.retire(old.playlist, p, now)
 	close(old.replaced)
 }
 
 // retire notes when the segments that have left the playlist may be forgotten.
 //
 // RFC 8216bis, 6.2.2: a removed segment stays for its own duration and that of the longest playlist that listed it.
-func (r *rendition) retire(old, p *hls.MediaPlaylist) {
+func (r *rendition) retire(old, p *hls.MediaPlaylist, now time.Time) {
 	gone := min(p.MediaSequence-old.MediaSequence, int64(len(old.Segments)))
 	if gone <= 0 {
 		return
@@ -103,7 +116,7 @@ func (r *rendition) retire(old, p *hls.MediaPlaylist) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range old.Segments[:gone] {
-		r.leaving = append(r.leaving, departure{time.Now().Add(window + 2*s.Duration), s.URI})
+		r.leaving = append(r.leaving, departure{now.Add(window + 2*s.Duration), s.URI})
 	}
 }
 
@@ -127,6 +140,24 @@ func (r *rendition) expire(now time.Time) {
 	}
 	clear(r.leaving[len(kept):])
 	r.leaving = kept
+}
+
+// updates is how many updates have been stored.
+func (r *rendition) updates() int64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.stores
+}
+
+// forget drops everything, unless more has been stored than the given number of updates. It reports whether it did.
+func (r *rendition) forget(stores int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone || r.stores != stores {
+		return false
+	}
+	r.gone, r.objects, r.leaving, r.bytes = true, nil, nil, 0
+	return true
 }
 
 func (r *rendition) object(name string) *object {

@@ -97,15 +97,20 @@ func fail(w http.ResponseWriter, status int) {
 
 func (s *stream) serveMultivariant(w http.ResponseWriter, req *http.Request) {
 	v := s.view.Load()
-	if v.multivariant == nil && (v.State == packager.Starting || v.State == packager.Live) {
+	if v.multivariant == nil && onAir(v.State) {
 		v = s.awaitMultivariant(req)
 	}
-	if v.multivariant == nil {
+	if v.multivariant == nil || v.State == packager.Ended && len(s.all()) == 0 { // what it lists has been forgotten
 		fail(w, http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Cache-Control", "max-age="+strconv.Itoa(max(1, int(v.Target/time.Second))))
 	writePlaylist(w, req, v.multivariant)
+}
+
+// onAir reports whether a stream in the given state may be waited for.
+func onAir(s packager.State) bool {
+	return s == packager.Starting || s == packager.Live || s == packager.Reconnecting
 }
 
 // awaitMultivariant waits for a stream that is starting: the first viewer would otherwise ask again and again.
@@ -214,7 +219,7 @@ func (r *rendition) await(req *http.Request, d directives, s *stream) (*snapshot
 }
 
 func (r *rendition) awaitFirst(req *http.Request, s *stream) (*snapshot, int) {
-	if state := s.view.Load().State; state != packager.Starting && state != packager.Live {
+	if !onAir(s.view.Load().State) {
 		return nil, http.StatusNotFound
 	}
 	t := time.NewTimer(startingWait)
@@ -258,7 +263,7 @@ func writePlaylist(w http.ResponseWriter, req *http.Request, b *body) {
 		h["Content-Encoding"] = gzipEncoding
 	}
 	h["Etag"] = f.etag
-	if match := req.Header["If-None-Match"]; len(match) > 0 && match[0] == f.etag[0] {
+	if match := req.Header["If-None-Match"]; len(match) > 0 && matches(match[0], f.etag[0]) {
 		h.Del("Content-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -269,11 +274,21 @@ func writePlaylist(w http.ResponseWriter, req *http.Request, b *body) {
 	}
 }
 
+// matches compares an If-None-Match with an entity tag, weakly (RFC 9110, 13.1.2).
+func matches(list, etag string) bool {
+	for tag := range strings.SplitSeq(list, ",") {
+		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == etag || tag == "*" {
+			return true
+		}
+	}
+	return false
+}
+
 func acceptsGzip(req *http.Request) bool {
 	for part := range strings.SplitSeq(req.Header.Get("Accept-Encoding"), ",") {
 		coding, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if strings.TrimSpace(coding) == "gzip" {
-			return strings.ReplaceAll(params, " ", "") != "q=0"
+			return strings.TrimRight(strings.ReplaceAll(params, " ", ""), "0.") != "q="
 		}
 	}
 	return false
@@ -322,10 +337,15 @@ func (r *rendition) awaitHinted(req *http.Request, name string) *object {
 	}
 	t := time.NewTimer(3 * time.Duration(snap.playlist.TargetDuration) * time.Second)
 	defer t.Stop()
-	select {
-	case <-snap.replaced:
-	case <-t.C:
-	case <-req.Context().Done():
+	for snap.playlist.PreloadHint == name { // a newer playlist may hint at it still
+		select {
+		case <-snap.replaced:
+			snap = r.current.Load()
+		case <-t.C:
+			return r.object(name)
+		case <-req.Context().Done():
+			return nil
+		}
 	}
 	return r.object(name)
 }

@@ -1,8 +1,11 @@
 package origin
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/stagecast/stagecast/internal/media"
 	"github.com/stagecast/stagecast/packager"
@@ -60,6 +63,32 @@ func (s *stream) ensure(name string, kind media.Kind) *rendition {
 		s.renditions[name] = r
 	}
 	return r
+}
+
+// all are the renditions that the stream has.
+func (s *stream) all() []*rendition {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Values(s.renditions))
+}
+
+func (s *stream) remove(r *rendition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.renditions[r.name] == r {
+		delete(s.renditions, r.name)
+	}
+}
+
+// forgetLater forgets a rendition that has ended, once nobody needs it any more: those who watch to the end are behind by no
+// more than its playlist is long. If anything comes for it before, it is kept: the next broadcast has begun.
+func (s *stream) forgetLater(r *rendition, window time.Duration) {
+	stores := r.updates()
+	time.AfterFunc(window+endedStay, func() {
+		if r.forget(stores) {
+			s.remove(r)
+		}
+	})
 }
 
 // viewers estimates how many players follow the live edge: each holds one playlist request of one picture, or of the

@@ -29,8 +29,13 @@ func (t *tally) Present(packager.Presentation) {}
 // hand-over between goroutines included. A part of fifteen pictures takes one allocation for its bytes; the rest are the
 // part's line, its update, and the playlist.
 func BenchmarkUnit(b *testing.B) {
+	b.Run("ladder", func(b *testing.B) { benchmarkUnit(b, hub.Ladder) })
+	b.Run("source", func(b *testing.B) { benchmarkUnit(b, hub.Source) })
+}
+
+func benchmarkUnit(b *testing.B, from hub.Stage) {
 	config, _ := hex.DecodeString("0164000dffe100186764000dacd941419f9f011000003e90000ea608f142996001000668ebe3cb22c0fdf8f800")
-	track := media.Track{ID: 1, Rendition: "720p", Codec: media.H264, Aligned: true, Config: config}
+	track := media.Track{ID: 1, Rendition: "720p", Codec: media.H264, Aligned: from == hub.Ladder, Config: config}
 	if err := cmaf.Complete(&track); err != nil {
 		b.Fatal(err)
 	}
@@ -38,9 +43,9 @@ func BenchmarkUnit(b *testing.B) {
 	sink := &tally{parts: make(chan struct{}, 1024)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	p := packager.New(packager.Config{}, "live", h, sink, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p := packager.New(packager.Config{Stage: from}, "live", h, sink, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	go func() { done <- p.Run(ctx) }()
-	pub, err := h.Publish(hub.Key{Stream: "live", Stage: hub.Ladder}, 1, []media.Track{track})
+	pub, err := h.Publish(hub.Key{Stream: "live", Stage: from}, 1, []media.Track{track})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -53,7 +58,7 @@ func BenchmarkUnit(b *testing.B) {
 	for b.Loop() {
 		pub.Write(media.AccessUnit{Track: 1, DTS: at, PTS: at, Duration: frame, RandomAccess: n%60 == 0, Payload: payload})
 		at += frame
-		if n++; n%15 == 0 {
+		if n++; n%15 == 0 && n > 15 { // a source's part before a key frame stays open until that is here
 			<-sink.parts
 		}
 	}

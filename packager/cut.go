@@ -73,12 +73,10 @@ func (p *Packager) led(r *rendition, u media.AccessUnit) {
 	l := &p.lead
 	if r == l.leader {
 		p.leads(r, u)
-		l.decoded = u.DTS
-		waiting := l.waiting
-		l.waiting = nil
-		for _, w := range waiting {
-			p.led(p.byTrack[w.Track], w)
+		if r.opened { // a picture that is dropped says nothing of where the next cut is
+			l.decoded = u.DTS
 		}
+		p.decide()
 		return
 	}
 	at := media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
@@ -90,6 +88,52 @@ func (p *Packager) led(r *rendition, u media.AccessUnit) {
 		at = media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
 	}
 	p.follows(r, u, at)
+}
+
+// decide places the units that waited for the leader; those that must wait on do.
+func (p *Packager) decide() {
+	waiting := p.lead.waiting
+	p.lead.waiting = nil
+	for _, w := range waiting {
+		p.led(p.byTrack[w.Track], w)
+	}
+}
+
+// cut notes where the leader's segment begins. Where nothing follows, the oldest are forgotten.
+func (l *lead) cut(c cut) {
+	if n := len(l.cuts); n > 0 && l.cuts[n-1].number == c.number {
+		l.cuts[n-1].at = c.at // the gap before it had been taken to end there
+		return
+	}
+	if len(l.cuts) == followLimit {
+		l.cuts = append(l.cuts[:0:0], l.cuts[followLimit/2:]...)
+	}
+	l.cuts = append(l.cuts, c)
+}
+
+// leaderGap lets the followers go on while gaps are listed for the leader: they cut where its gaps begin.
+func (p *Packager) leaderGap() {
+	l := p.lead.leader
+	p.lead.cut(cut{l.number, media.Ticks(p.gapStart(l), media.VideoClockRate)})
+	p.decide()
+}
+
+// endLeaderGap lists what is missing of the time before u, for which no whole gap was due yet: the followers have gone on
+// meanwhile, and their open segment would else become longer than the target duration.
+func (p *Packager) endLeaderGap(r *rendition, u media.AccessUnit) {
+	if len(r.listed) == 0 || !r.listed[len(r.listed)-1].segment.Gap || r.fresh {
+		return
+	}
+	const much = 400 * time.Millisecond // a segment may be rounded down by less than half a second
+	rest := func() time.Duration { return media.Time(u.PTS, r.track.ClockRate).Sub(p.gapStart(r)) }
+	for rest() > p.config.SegmentDuration+much {
+		p.reach(r, r.number+1)
+		p.leaderGap()
+	}
+	if rest := rest(); rest > much {
+		r.shortGap(p.gapStart(r), rest)
+		p.put(r, nil, nil, false)
+	}
 }
 
 // decided reports whether it is known which of the leader's segments a time belongs to.
@@ -120,7 +164,8 @@ func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 		}
 	}
 	if !r.opened {
-		p.lead.cuts = append(p.lead.cuts, cut{r.number, u.PTS})
+		p.endLeaderGap(r, u)
+		p.lead.cut(cut{r.number, u.PTS})
 		p.forced = false
 	}
 	p.add(r, u)

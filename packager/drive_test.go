@@ -1,10 +1,13 @@
 package packager_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stagecast/stagecast/internal/cmaf"
+	"github.com/stagecast/stagecast/internal/hls"
 	"github.com/stagecast/stagecast/internal/hls/check"
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/media"
@@ -45,6 +49,17 @@ type sink struct {
 	updates map[string][]packager.Update
 	states  []packager.State
 	last    packager.Presentation
+	names   []string // of renditions, as they were declared
+}
+
+// declare tells of a rendition that the stream has from now on.
+func (s *sink) declare(rendition string, video bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.names, rendition) {
+		s.names = append(s.names, rendition)
+		s.checker.Declare("http://host/live/"+rendition+"/index.m3u8", video)
+	}
 }
 
 func (s *sink) Put(u packager.Update) {
@@ -58,8 +73,9 @@ func (s *sink) Put(u packager.Update) {
 		for _, c := range o.Chunks {
 			all = append(all, c...)
 		}
-		_, again := s.objects[u.Rendition+"/"+o.Name]
-		require.False(s.t, again, "the name %s is used twice", o.Name)
+		if was, again := s.objects[u.Rendition+"/"+o.Name]; again && !bytes.Equal(was, all) {
+			s.t.Errorf("the name %s is used twice", o.Name) // no FailNow: this goroutine holds the Packager's lock
+		}
 		s.objects[u.Rendition+"/"+o.Name] = all
 	}
 	s.updates[u.Rendition] = append(s.updates[u.Rendition], u)
@@ -67,9 +83,16 @@ func (s *sink) Put(u packager.Update) {
 		return
 	}
 	now := time.Now()
+	text := u.Playlist.AppendTo(nil)
+	parsed, err := hls.ParseMedia(text)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	// A client that waits for each part is told of it when it is there: what comes late is seen.
+	wait := check.Directives{Blocking: true, At: parsed.Last()}
 	s.checker.Add(check.Snapshot{
-		Playlist: "http://host/live/" + u.Rendition + "/index.m3u8", Sent: now, Arrived: now, Status: 200,
-		Body: u.Playlist.AppendTo(nil),
+		Playlist: "http://host/live/" + u.Rendition + "/index.m3u8", Query: wait.Query(), Sent: now, Arrived: now, Status: 200, Body: text,
 	})
 }
 
@@ -101,6 +124,20 @@ func (s *sink) object(name string) []byte {
 	return s.objects[name]
 }
 
+// presented is how the stream was presented last.
+func (s *sink) presented() packager.Presentation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// all are the objects by rendition and name.
+func (s *sink) all() map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.objects)
+}
+
 // start runs f with a Packager on a fake clock.
 func start(t *testing.T, c packager.Config, aligned bool, rate media.Rational, f func(*stage)) {
 	t.Helper()
@@ -108,8 +145,6 @@ func start(t *testing.T, c packager.Config, aligned bool, rate media.Rational, f
 		s := &stage{t: t, hub: hub.New(), aligned: aligned, rate: rate, gop: 2 * rate.Num / rate.Den, done: make(chan error, 1)}
 		s.sink = &sink{t: t, report: &check.Report{}, objects: map[string][]byte{}, updates: map[string][]packager.Update{}}
 		s.sink.checker = check.NewChecker(s.sink.report)
-		s.sink.checker.Declare("http://host/live/720p/index.m3u8", true)
-		s.sink.checker.Declare("http://host/live/audio/index.m3u8", false)
 		if !aligned {
 			c.Stage = hub.Source
 		}
@@ -127,6 +162,24 @@ func start(t *testing.T, c packager.Config, aligned bool, rate media.Rational, f
 	})
 }
 
+// second runs one more Packager on the same publications, which puts into o, until the returned function is called.
+func (s *stage) second(o *sink) (stop func()) {
+	o.checker = check.NewChecker(&check.Report{})
+	c := packager.Config{Stage: hub.Ladder}
+	if !s.aligned {
+		c.Stage = hub.Source
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := packager.New(c, "live", s.hub, o, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	return func() {
+		synctest.Wait()
+		cancel()
+		require.NoError(s.t, <-done)
+	}
+}
+
 func unhex(t *testing.T, s string) []byte {
 	b, err := hex.DecodeString(s)
 	require.NoError(t, err)
@@ -138,6 +191,8 @@ func (s *stage) publish() {
 	video := media.Track{ID: 1, Rendition: "720p", Codec: media.H264, FrameRate: s.rate, Aligned: s.aligned, Bitrate: 1e6,
 		Config: unhex(s.t, "0164000dffe100186764000dacd941419f9f011000003e90000ea608f142996001000668ebe3cb22c0fdf8f800")}
 	audio := media.Track{ID: 2, Rendition: "audio", Codec: media.AAC, Aligned: s.aligned, Bitrate: 128e3, Config: unhex(s.t, "119056e500")}
+	s.sink.declare("720p", true)
+	s.sink.declare("audio", false)
 	require.NoError(s.t, cmaf.Complete(&video))
 	require.NoError(s.t, cmaf.Complete(&audio))
 	video.FrameRate = s.rate

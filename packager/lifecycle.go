@@ -111,6 +111,9 @@ func (p *Packager) overdue(now time.Time) {
 				} else {
 					p.reach(r, r.number+1)
 				}
+				if r == p.lead.leader {
+					p.leaderGap()
+				}
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package packager
 
 import (
+	"cmp"
+
 	"github.com/stagecast/stagecast/internal/cmaf"
 	"github.com/stagecast/stagecast/internal/hls"
 	"github.com/stagecast/stagecast/internal/media"
@@ -33,7 +35,7 @@ func (p *Packager) multivariant() *hls.MultivariantPlaylist {
 		m.Variants = []hls.Variant{variant(sound, nil)}
 	default:
 		m.Media = []hls.Media{{
-			Type: "AUDIO", GroupID: audioGroup, Name: "Audio", Language: sound.track.Language, Channels: sound.track.Channels,
+			Type: "AUDIO", GroupID: audioGroup, Name: "Audio", Language: cmp.Or(sound.track.Language, "und"), Channels: sound.track.Channels,
 			Default: true, URI: sound.uri(),
 		}}
 	}

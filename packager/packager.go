@@ -150,6 +150,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		}
 	}
 	gone := p.byName
+	epoch := epochAfter(gone)
 	p.byName, p.byTrack, p.order = make(map[string]*rendition), make(map[int]*rendition), nil
 	p.lead = lead{}
 	for _, t := range pub.Tracks {
@@ -162,6 +163,9 @@ func (p *Packager) begin(pub *hub.Publication) error {
 			return err
 		}
 		r.fresh, r.begins, r.lastTicks = r.number > 0, math.MaxInt64, 0
+		if !r.fresh {
+			r.discs = epoch // it joins where the others have a discontinuity
+		}
 		p.byName[t.Rendition], p.byTrack[t.ID] = r, r
 		p.order = append(p.order, r)
 		if t.Kind() == media.Video && !t.Aligned {
@@ -176,6 +180,18 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	p.present()
 	p.log.Info("packaging", "renditions", len(p.order), "profile", string(p.config.Profile))
 	return nil
+}
+
+// epochAfter is the Discontinuity Sequence Number of what a new publication brings to renditions.
+//
+// RFC 8216bis, 6.2.4: matching content has the same Discontinuity Sequence Number in all Media Playlists.
+func epochAfter(renditions map[string]*rendition) (epoch int64) {
+	for _, r := range renditions {
+		if r.number > 0 {
+			epoch = max(epoch, r.discs+1)
+		}
+	}
+	return epoch
 }
 
 // resign gives the presentation a new generation if its renditions or their codecs have changed.

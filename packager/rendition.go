@@ -215,6 +215,16 @@ func (r *rendition) gapPart(start time.Time) (listed bool) {
 	return true
 }
 
+// shortGap lists a segment of the given length that there is no media for, and begins the next.
+func (r *rendition) shortGap(start time.Time, length time.Duration) {
+	r.head = &hls.Segment{URI: r.segmentName(r.number), Map: r.mapped, ProgramDateTime: start, Gap: true}
+	target := r.config.Profile.PartTarget()
+	for rest := length; rest > 0; rest -= target {
+		r.parts = append(r.parts, hls.Part{URI: r.partName(r.number, len(r.parts)), Duration: min(rest, target), Gap: true})
+	}
+	r.endGap()
+}
+
 // keepHint lists the part that has been hinted at, and for which nothing comes, as a gap of one unit.
 //
 // RFC 8216bis, EXT-X-PRELOAD-HINT: the resource that is hinted at is the next to appear.
