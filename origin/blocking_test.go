@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -348,7 +349,7 @@ func BenchmarkWake10000(b *testing.B) {
 		}
 		ready.Wait()
 		for d.o.Status()[0].Viewers < 10_000 {
-			time.Sleep(time.Millisecond)
+			runtime.Gosched()
 		}
 		b.StartTimer()
 		d.part()

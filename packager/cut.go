@@ -187,7 +187,10 @@ func (p *Packager) overflows(r *rendition, u media.AccessUnit) bool {
 		return false
 	}
 	p.forced = true
-	p.forcedCuts++
+	if p.forcedCuts++; p.forcedCuts == 1 {
+		p.log.Warn("key frames too far apart, segments are cut without one", "target_seconds", limit,
+			"fix", "set the encoder's key frame interval to 2 s")
+	}
 	return true
 }
 

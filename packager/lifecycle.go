@@ -64,8 +64,13 @@ func (p *Packager) end() {
 		p.put(r, nil, nil, true)
 	}
 	p.present()
-	p.target = 0
-	p.log.Info("broadcast ended", "seconds", time.Since(p.since).Seconds())
+	var dropped int64
+	for _, r := range p.order {
+		dropped += r.dropped
+		r.dropped = 0
+	}
+	p.log.Info("broadcast ended", "seconds", time.Since(p.since).Seconds(), "dropped", dropped, "forced_cuts", p.forcedCuts)
+	p.target, p.forcedCuts = 0, 0
 }
 
 // silence is for how long nothing must have come of a rendition before gaps are listed for it.

@@ -399,7 +399,7 @@ func (p *Packager) whole() bool {
 func (p *Packager) reports(r *rendition) []hls.RenditionReport {
 	out := make([]hls.RenditionReport, 0, len(p.order))
 	for _, o := range p.order {
-		if o != r && len(o.listed)+len(o.parts) > 0 {
+		if o != r && len(o.listed) > 0 {
 			out = append(out, o.report())
 		}
 	}

@@ -23,7 +23,7 @@ import (
 // Config is every key there is. Each is a line of the file, an environment variable (STAGECAST_ and the path in capitals)
 // and a flag; a flag beats the environment, which beats the file.
 type Config struct {
-	Data    string `default:"./data" help:"Directory for keys, tokens and, later, recordings."`
+	Data    string `default:"./data" help:"Directory for stream keys and the operator's token."`
 	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. Without it they are kept in DATA/streams."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
