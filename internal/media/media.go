@@ -47,7 +47,7 @@ const (
 
 	// Sound that broadcasters still send and browsers do not play: the ladder makes AAC of it.
 	AC3 Codec = "ac3" // Config: AC3SpecificBox (dac3) body; Payload: one syncframe
-	MPA Codec = "mpa" // MPEG-1/2 audio, layers I to III. Config: the header of a frame without what varies; Payload: one frame
+	MPA Codec = "mpa" // MPEG-1/2 audio. Config: the header of a frame without what varies from frame to frame; Payload: one frame
 )
 
 // Kind of the codec's media; zero for an unknown codec.
