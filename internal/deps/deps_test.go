@@ -21,6 +21,7 @@ var arrows = map[string]string{
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
+	"ingest/srt":           "ingest ingest/mpegts",
 	"ingest/rtmp":          "ingest internal/media internal/nal",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
