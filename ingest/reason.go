@@ -28,6 +28,7 @@ const (
 	ReasonUnsupported   Reason = "unsupported"      // a codec or command we do not take
 	ReasonNeedsLadder   Reason = "needs ladder"     // sound that no player takes as it is, and nothing here encodes it
 	ReasonUnreachable   Reason = "unreachable"      // a source that we pull from does not answer
+	ReasonRefused       Reason = "refused"          // a source that we pull from does not want us
 	ReasonNotPublishing Reason = "not publishing"   // asked to play instead of publish
 	ReasonInternal      Reason = "internal error"   // our fault
 )
@@ -38,10 +39,11 @@ var fixes = map[Reason]string{
 	ReasonNoMedia:       "Start the encoder's outputs: a session must send a picture or sound within 10 s.",
 	ReasonSlowSetup:     "Check that the encoder speaks this protocol on this port.",
 	ReasonWrongKey:      "Copy the stream key again. OBS: Settings → Stream → Stream Key.",
-	ReasonBadName:       "RTMP: the server must end in /live. SRT: the streamid is KEY, publish:STREAM:KEY or #!::m=publish,r=STREAM,s=KEY.",
+	ReasonBadName:       "OBS: Settings → Stream → Server must end in /live. With SRT the streamid is KEY, publish:STREAM:KEY or #!::m=publish,r=STREAM,s=KEY.",
 	ReasonWrongSecret:   "Set the encoder's SRT passphrase to the server's srt.passphrase: 10 to 79 characters, on both sides or on none.",
 	ReasonNeedsLadder:   "Choose AAC in the encoder, or start the server with --ladder auto.",
 	ReasonUnreachable:   "Check the address in pulls, and that what sends there runs.",
+	ReasonRefused:       "Check the streamid and the passphrase of the address in pulls.",
 	ReasonTooMany:       "Stop a session that is not needed.",
 	ReasonBadHandshake:  "Use the protocol and the version of this port: rtmp:// or rtmps://, or SRT 1.4.1 or newer.",
 	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",

@@ -7,6 +7,9 @@ import (
 	gosrt "github.com/datarhei/gosrt"
 )
 
+// shutdownTopic is what gosrt logs a peer's goodbye under.
+const shutdownTopic = "control:recv:shutdown:dump"
+
 // farewells tells connections whose peer has said goodbye from those that only fell silent: a connection of gosrt ends the
 // same way for both, and tells its log alone. It is a gosrt.Logger that writes nothing.
 type farewells struct {
@@ -24,7 +27,7 @@ func (f *farewells) forget(socket uint32) { f.open.Delete(socket) }
 
 // Print implements gosrt.Logger.
 func (f *farewells) Print(topic string, socket uint32, _ int, _ func() string) {
-	if topic != "control:recv:shutdown:dump" {
+	if topic != shutdownTopic {
 		return
 	}
 	if said, ok := f.open.Load(socket); ok {

@@ -16,12 +16,14 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/rtmp transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/srt ingest/udp transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
-	"ingest/srt":           "ingest ingest/mpegts",
+	"ingest/pull":          "ingest",
+	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
+	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
 	"ingest/rtmp":          "ingest internal/media internal/nal",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
@@ -32,6 +34,7 @@ var arrows = map[string]string{
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
 	"internal/hub":                 "internal/media",
+	"internal/lossy":               "",
 	"internal/media":               "",
 	"internal/hls":                 "",
 	"internal/hls/check":           "internal/hls",
@@ -135,7 +138,7 @@ func TestTheMapHasNoArrowThatNobodyUses(t *testing.T) {
 
 // adapters turn one protocol into what their parent speaks.
 func adapter(name string) bool {
-	for _, a := range []string{"ingest/rtmp", "ingest/srt", "ingest/rtsp", "ingest/whip", "ingest/relay"} {
+	for _, a := range []string{"ingest/rtmp", "ingest/srt", "ingest/udp", "ingest/rtsp", "ingest/whip", "ingest/relay"} {
 		if name == a {
 			return true
 		}
