@@ -1,6 +1,7 @@
 package srt
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/stagecast/stagecast/ingest"
@@ -13,11 +14,15 @@ import (
 //	#!::m=publish,r=STREAM,s=KEY         also with u=STREAM (Access control, General Syntax)
 //	#!::h=HOST,r=live/KEY                and both without their first four characters
 //
-// What stands behind a question mark is left out. The error is an *ingest.Error, and holds nothing of the text: any part of
+// What stands behind a question mark is left out, and what is escaped as in a URL is taken as it is meant: encoders that
+// take a URL often send this part of it as it stands there. The error is an *ingest.Error, and holds nothing of the text: any part of
 // that may be the key.
 func parseStreamID(id string) (stream, key string, err error) {
 	if len(id) > maxStreamID {
 		return "", "", ingest.Errorf(ingest.ReasonBadName, "a streamid of %d bytes", len(id))
+	}
+	if id, err = url.PathUnescape(id); err != nil {
+		return "", "", ingest.Errorf(ingest.ReasonBadName, "the streamid has a percent sign that escapes nothing")
 	}
 	fields, standard := strings.CutPrefix(id, "#!::")
 	switch {
