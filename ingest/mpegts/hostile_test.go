@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/mpegts"
 )
 
@@ -180,5 +181,38 @@ func BenchmarkRead(b *testing.B) {
 		if err := mpegts.Read(bytes.NewReader(ts), &record{}, &n, log); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The largest packets of the shapes that cost the parsers most end, and soon: headers everywhere, and none.
+func TestWorstShapes(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind byte
+		fill []byte
+		size int
+	}{
+		"adts":      {0x0F, []byte{0xFF, 0xF1, 0x4C, 0x80, 0x01, 0x1F, 0xFC}, 100 << 10},
+		"latm":      {0x11, []byte{0x56, 0xE0}, 100 << 10},
+		"latm long": {0x11, []byte{0x56, 0xE3, 0x20, 0x00, 0x7F}, 100 << 10},
+		"mpa":       {0x03, []byte{0xFF, 0xFD, 0x14}, 100 << 10},
+		"ac3":       {0x81, []byte{0x0B, 0x77}, 100 << 10},
+		"zeros":     {0x1B, []byte{0}, 15 << 20},
+		"slices":    {0x1B, []byte{0, 0, 1, 0x65}, 15 << 20},
+		"sets":      {0x1B, []byte{0, 0, 1, 0x67, 0, 0, 1, 0x68}, 15 << 20},
+		"hevc sets": {0x24, []byte{0, 0, 1, 0x40, 0, 0, 1, 0x42, 0, 0, 1, 0x44}, 15 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pes := append([]byte{0, 0, 1, 0xE0, 0, 0, 0x80, 0x80, 5, 0x21, 0, 1, 0, 1}, bytes.Repeat(c.fill, c.size/len(c.fill))...)
+			ts := tables(c.kind)
+			for i := 0; len(pes) > 0; i++ {
+				n := min(184, len(pes))
+				ts = append(ts, packet(i == 0, i, pes[:n])...)
+				pes = pes[n:]
+			}
+			r, n := &record{}, &mpegts.Counters{}
+			err := mpegts.Read(bytes.NewReader(ts), r, n, slog.New(errorsFail{t}))
+			require.True(t, err == nil || ingest.ReasonOf(err) == ingest.ReasonBadMedia, "%v", err)
+			require.LessOrEqual(t, r.bytes, len(ts))
+		})
 	}
 }

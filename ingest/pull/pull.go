@@ -46,7 +46,7 @@ const (
 func (p *Pull) Run(ctx context.Context, gate *ingest.Gate, log *slog.Logger) error {
 	log = log.With("stream", p.Stream, "protocol", p.Source.Protocol())
 	wait, reported := firstWait, ingest.Reason("")
-	for {
+	for ctx.Err() == nil {
 		began := time.Now()
 		opened := false
 		admit := func(ctx context.Context, r ingest.Request) (*ingest.Session, error) {
@@ -56,7 +56,7 @@ func (p *Pull) Run(ctx context.Context, gate *ingest.Gate, log *slog.Logger) err
 		}
 		err := p.fetch(ctx, admit, log)
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
 		reason := ingest.ReasonOf(err)
 		if !opened && reason != reported {
@@ -76,6 +76,7 @@ func (p *Pull) Run(ctx context.Context, gate *ingest.Gate, log *slog.Logger) err
 		sleep(ctx, wait)
 		wait = min(2*wait, lastWait)
 	}
+	return nil
 }
 
 // fetch is one attempt: one bad source never takes the node.
