@@ -170,20 +170,6 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// discard is a Session that looks at nothing.
-func BenchmarkRead(b *testing.B) {
-	ts := encode(b, "-c:v", "libx264", "-bf", "2", "-b:v", "4M", "-minrate", "4M", "-bufsize", "1M", "-s", "1280x720", "-c:a", "aac")
-	log := slog.New(slog.DiscardHandler)
-	b.SetBytes(int64(len(ts)))
-	b.ReportAllocs()
-	for b.Loop() {
-		var n mpegts.Counters
-		if err := mpegts.Read(bytes.NewReader(ts), &record{}, &n, log); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // The largest packets of the shapes that cost the parsers most end, and soon: headers everywhere, and none.
 func TestWorstShapes(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -98,7 +98,7 @@ func h264AAC(t testing.TB) []byte {
 type stamped struct{ pts, dts int64 }
 
 // viaOracle reads the pictures of a stream with the library that is not under test.
-func viaOracle(t *testing.T, ts []byte) (pictures []stamped, sounds int) {
+func viaOracle(t testing.TB, ts []byte) (pictures []stamped, sounds int) {
 	t.Helper()
 	r := &oracle.Reader{R: bytes.NewReader(ts)}
 	require.NoError(t, r.Initialize())
