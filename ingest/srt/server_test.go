@@ -228,10 +228,12 @@ func TestCallersWithoutMedia(t *testing.T) {
 	require.NoError(t, err)
 	source := rand.NewChaCha8([32]byte{1})
 	noise := make([]byte, 1316)
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
 	for len(d.gate.Attempts()) < 2 {
 		_, _ = source.Read(noise)
 		_, _ = noisy.Write(noise)
-		time.Sleep(time.Millisecond) // the pace of the noise
+		<-pace.C
 	}
 	require.Equal(t, ingest.ReasonNoMedia, d.attempt(2).Reason)
 	drain(noisy)

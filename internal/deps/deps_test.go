@@ -174,6 +174,8 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 	only := map[string]string{ // the library, and whose code may import it; tests may always
 		"github.com/yutopp/go-rtmp":                               "internal/rtmppush",
 		"github.com/sirupsen/logrus":                              "internal/rtmppush",
+		"github.com/datarhei/gosrt":                               "ingest/srt",
+		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "",
 		"github.com/stretchr/testify":                             "",
