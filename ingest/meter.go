@@ -23,6 +23,7 @@ type Input struct {
 	Jumps    int64       `json:"jumps"`   // jumps of the encoder's clock that were taken out
 	DriftMs  float64     `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
 	Bytes    int64       `json:"bytes"`
+	Link     *Link       `json:"link,omitempty"` // of protocols that measure it
 	Warnings []Warning   `json:"warnings,omitempty"`
 }
 
@@ -44,6 +45,17 @@ type AudioInput struct {
 	Bitrate    int64       `json:"bitrate"`
 }
 
+// Link is how the connection of a session does, as its protocol measures it. The counts are of the whole session.
+type Link struct {
+	RTTMs         float64 `json:"rttMs"`
+	LatencyMs     int64   `json:"latencyMs"`     // what both ends have agreed to wait for what was lost to be sent again
+	Received      int64   `json:"received"`      // packets
+	Lost          int64   `json:"lost"`          // packets that did not come at first
+	Retransmitted int64   `json:"retransmitted"` // packets that came again because they were lost, or were thought to be
+	Dropped       int64   `json:"dropped"`       // packets that came too late or not at all
+	Broken        int64   `json:"broken"`        // gaps that the media has after all that
+}
+
 // Warning is something about an input that its broadcaster can mend.
 type Warning struct {
 	Name string `json:"name"`
@@ -62,6 +74,7 @@ type meter struct {
 	jumps    int64
 	wrongFPS bool
 	newest   int64 // end of the media so far, in ticks of media.VideoClockRate
+	link     *Link
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
 	leadNow  time.Duration // smoothed
@@ -93,6 +106,12 @@ func (m *meter) drop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dropped++
+}
+
+func (m *meter) report(l Link) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.link = &l
 }
 
 func (m *meter) wrongFrameRate() {
@@ -167,7 +186,7 @@ func (m *meter) input(s *Session, _ time.Time) Input {
 	in := Input{
 		Stream: s.stream, Protocol: s.request.Protocol, Remote: s.request.Remote, Agent: s.request.Agent, Since: s.began,
 		Dropped: m.dropped, Missing: m.missing, Jumps: m.jumps, Bytes: m.bytes,
-		DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000,
+		Link: m.link, DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000,
 	}
 	var ends [2]int64
 	for i := range m.tracks {
@@ -200,6 +219,10 @@ func (m *meter) warnings(in *Input) (out []Warning) {
 	if m.jumps > 0 {
 		out = append(out, Warning{"clock jumps", "The encoder's timestamps have jumped " + itoa(int(m.jumps)) + " times.",
 			"Restart the encoder; check that its sources have stable clocks."})
+	}
+	if l := m.link; l != nil && l.Dropped > 0 {
+		out = append(out, Warning{"packets lost for good", itoa(int(l.Dropped)) + " packets were lost on the way and did not come again in time.",
+			"Raise the SRT latency in the encoder (four times the round trip is a good start), or lower its bitrate."})
 	}
 	if in.Audio == nil && in.Video != nil {
 		out = append(out, Warning{"no sound", "The encoder sends no sound.", "OBS: check that a source is not muted and that an audio track is selected."})

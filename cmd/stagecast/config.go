@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
@@ -31,9 +32,11 @@ type Config struct {
 	TLS   TLSConfig   `embed:"" prefix:"tls."`
 	Admin AdminConfig `embed:"" prefix:"admin."`
 	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
+	SRT   SRTConfig   `embed:"" prefix:"srt."`
 	HLS   HLSConfig   `embed:"" prefix:"hls."`
 	Log   LogConfig   `embed:"" prefix:"log."`
 
+	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
 }
@@ -61,6 +64,12 @@ type AdminConfig struct {
 type RTMPConfig struct {
 	Address    string `default:":1935" help:"RTMP."`
 	TLSAddress string `default:":1936" help:"RTMPS, where there is a certificate."`
+}
+
+// SRTConfig is the broadcasters' door for SRT.
+type SRTConfig struct {
+	Address    string `default:":8890" help:"SRT, over UDP; empty for none. The streamid is the stream key."`
+	Passphrase string `help:"Encrypts what comes over SRT: one for all streams, or STREAM=PASSPHRASE,STREAM=PASSPHRASE; 10 to 79 characters."`
 }
 
 // HLSConfig is what comes out.
@@ -103,6 +112,12 @@ func (c *Config) Validate() error {
 	}
 	if _, err := auth.ParseStreams(c.Streams); err != nil {
 		return fmt.Errorf("streams: %w", err)
+	}
+	if _, err := srt.ParsePassphrases(c.SRT.Passphrase); err != nil {
+		return fmt.Errorf("srt.passphrase: %w", err)
+	}
+	if _, err := parsePulls(c.Pulls); err != nil {
+		return fmt.Errorf("pulls: %w", err)
 	}
 	return nil
 }

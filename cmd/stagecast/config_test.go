@@ -51,6 +51,8 @@ func TestGoodFiles(t *testing.T) {
 		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
+		SRT:   SRTConfig{Address: ":8891", Passphrase: "other=ten letters or more"},
+		Pulls: "other=udp://239.1.2.3:5000",
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
 		Log:   LogConfig{Level: "debug", Format: "text"},
 	}, c)
@@ -80,6 +82,9 @@ func TestBadFiles(t *testing.T) {
 		"half-tls":          `tls.certificate and tls.key`,
 		"log-level":         `log level "loud"`,
 		"no-address":        `rtmp.address must not be empty`,
+		"passphrase":        `srt.passphrase: a passphrase has 10 to 79`,
+		"pull-scheme":       `pulls: the URL of live: its scheme is not one that can be pulled`,
+		"pull-metadata":     `pulls: the URL of live: udp://ADDRESS:PORT`,
 	}
 	files, err := filepath.Glob("testdata/*.bad.yml")
 	require.NoError(t, err)

@@ -20,7 +20,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/rtmp"
+	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
@@ -42,6 +44,7 @@ type server struct {
 	names    []string
 	token    string
 	tls      *tls.Config // nil: no certificate
+	pulls    []*pull.Pull
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
@@ -81,6 +84,9 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	if err := s.secrets(); err != nil {
 		return nil, err
 	}
+	if err := s.preparePulls(); err != nil {
+		return nil, err
+	}
 	if c.TLS.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
 		if err != nil {
@@ -88,7 +94,7 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		}
 		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions}, auth.NewKeys(s.streams), s.hub, log)
+	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off"}, auth.NewKeys(s.streams), s.hub, log)
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
 	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
 	for _, name := range s.names {
@@ -128,9 +134,15 @@ func (s *server) measure(ctx context.Context) error {
 }
 
 // listeners are the open ports.
-type listeners struct{ rtmp, rtmps, http, https, admin net.Listener }
+type listeners struct {
+	rtmp, rtmps, http, https, admin net.Listener
+	srt                             *srt.Server // nil: none
+}
 
 func (l *listeners) close() {
+	if l.srt != nil {
+		l.srt.Close()
+	}
 	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.http, l.https, l.admin} {
 		if one != nil {
 			one.Close()
@@ -159,11 +171,25 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", p.key, err, p.key, environment(p.key))
+			return nil, portError(p.key, err)
 		}
 		*p.to = opened
 	}
+	if s.config.SRT.Address != "" {
+		phrases, err := srt.ParsePassphrases(s.config.SRT.Passphrase)
+		if err == nil {
+			l.srt, err = srt.Listen(srt.Config{Address: s.config.SRT.Address, Passphrases: phrases}, s.gate, s.log)
+		}
+		if err != nil {
+			l.close()
+			return nil, portError("srt.address", err)
+		}
+	}
 	return l, nil
+}
+
+func portError(key string, err error) error {
+	return fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", key, err, key, environment(key))
 }
 
 // serve runs the parts. They stop in two steps: first the broadcasters' end, then the viewers'.
@@ -196,6 +222,13 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
+	}
+	if l.srt != nil {
+		s.registry.MustRegister(l.srt.Collector())
+		g.Go(func() error { return l.srt.Run(up) })
+	}
+	for _, p := range s.pulls {
+		g.Go(func() error { return p.Run(up, s.gate, s.log) })
 	}
 	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
 	if l.https != nil {
@@ -254,7 +287,7 @@ func (s *server) page(h http.Handler) http.HandlerFunc {
 func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Keys: s.streams,
-		RTMP: s.rtmpURL(l), Viewers: s.viewersURL(l),
+		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), Viewers: s.viewersURL(l),
 		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
 	}
 	r := chi.NewRouter()
@@ -301,8 +334,15 @@ func (s *server) viewersURL(l *listeners) string {
 	return "http://" + host(l.http)
 }
 
+func (s *server) srtURL(l *listeners) string {
+	if l.srt == nil {
+		return ""
+	}
+	return "srt://" + host(l.srt)
+}
+
 // host is what to type to reach a listener from this machine.
-func host(l net.Listener) string {
+func host(l interface{ Addr() net.Addr }) string {
 	name, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		return l.Addr().String()
@@ -321,6 +361,9 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
+		if l.srt != nil {
+			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams[name])
+		}
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
 	}
