@@ -23,6 +23,7 @@ type Input struct {
 	Jumps    int64       `json:"jumps"`   // jumps of the encoder's clock that were taken out
 	DriftMs  float64     `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
 	Bytes    int64       `json:"bytes"`
+	Link     *Link       `json:"link,omitempty"`
 	Warnings []Warning   `json:"warnings,omitempty"`
 }
 
@@ -65,6 +66,7 @@ type meter struct {
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
 	leadNow  time.Duration // smoothed
+	link     *Link         // nil where the protocol tells nothing
 }
 
 // gauge holds one track's figures over the second that is running and the last whole one.
@@ -166,7 +168,7 @@ func (m *meter) input(s *Session, _ time.Time) Input {
 	defer m.mu.Unlock()
 	in := Input{
 		Stream: s.stream, Protocol: s.request.Protocol, Remote: s.request.Remote, Agent: s.request.Agent, Since: s.began,
-		Dropped: m.dropped, Missing: m.missing, Jumps: m.jumps, Bytes: m.bytes,
+		Dropped: m.dropped, Missing: m.missing, Jumps: m.jumps, Bytes: m.bytes, Link: m.link,
 		DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000,
 	}
 	var ends [2]int64
