@@ -199,6 +199,7 @@ func (s *Server) atSession(w http.ResponseWriter, r *http.Request, stream, id st
 		return &failure{http.StatusUnauthorized, "The session was opened with another key."}
 	}
 	if r.Method == http.MethodDelete {
+		s.forget(p)
 		p.once.Do(func() { close(p.goodbye) })
 		w.WriteHeader(http.StatusOK)
 		return nil
