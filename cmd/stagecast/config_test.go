@@ -53,6 +53,8 @@ func TestGoodFiles(t *testing.T) {
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
 		Log:   LogConfig{Level: "debug", Format: "text"},
+
+		WebRTC: WebRTCConfig{Address: ":8189"},
 	}, c)
 }
 

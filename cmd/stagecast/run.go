@@ -21,6 +21,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/rtmp"
+	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
@@ -45,6 +46,7 @@ type server struct {
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
+	whip    *whip.Server
 	pool    *transcode.Pool
 	origin  *origin.Origin
 	ready   chan struct{} // closed once every port is open
@@ -128,9 +130,16 @@ func (s *server) measure(ctx context.Context) error {
 }
 
 // listeners are the open ports.
-type listeners struct{ rtmp, rtmps, http, https, admin net.Listener }
+type listeners struct {
+	rtmp, rtmps, http, https, admin net.Listener
+
+	webrtc *whip.Ports
+}
 
 func (l *listeners) close() {
+	if l.webrtc != nil {
+		l.webrtc.Close()
+	}
 	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.http, l.https, l.admin} {
 		if one != nil {
 			one.Close()
@@ -159,11 +168,21 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", p.key, err, p.key, environment(p.key))
+			return nil, taken(p.key, err)
 		}
 		*p.to = opened
 	}
+	var err error
+	if l.webrtc, err = whip.Listen(ctx, s.config.WebRTC.Address); err != nil {
+		l.close()
+		return nil, taken("webrtc.address", err)
+	}
 	return l, nil
+}
+
+// taken says what to do about a port that cannot be opened.
+func taken(key string, err error) error {
+	return fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", key, err, key, environment(key))
 }
 
 // serve runs the parts. They stop in two steps: first the broadcasters' end, then the viewers'.
@@ -197,6 +216,7 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
 	}
+	s.serveWHIP(g, up, l.webrtc)
 	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
@@ -219,6 +239,16 @@ func (s *server) serveRTMP(g *errgroup.Group, ctx context.Context, c rtmp.Config
 	g.Go(func() error { return r.Run(ctx) })
 }
 
+func (s *server) serveWHIP(g *errgroup.Group, ctx context.Context, p *whip.Ports) {
+	c := whip.Config{Ports: p, Host: s.config.WebRTC.Host, URL: strings.TrimSuffix(s.config.HTTP.URL, "/")}
+	if s.config.Ladder == "off" {
+		c.KeyframeInterval = 2 * time.Second // segments are cut at the encoder's own
+	}
+	s.whip = whip.New(c, s.gate, s.log)
+	s.registry.MustRegister(s.whip.Collector())
+	g.Go(func() error { return s.whip.Run(ctx) })
+}
+
 func (s *server) serveHTTP(g *errgroup.Group, ctx context.Context, name string, l net.Listener, t *tls.Config, h http.Handler) {
 	w := &web.Server{Name: name, Listener: l, TLS: t, Handler: h, Log: s.log}
 	g.Go(func() error { return w.Run(ctx) })
@@ -232,6 +262,8 @@ func (s *server) viewers() http.Handler {
 		http.Redirect(w, req, "/"+s.names[0], http.StatusFound)
 	})
 	r.Handle("/assets/*", player.Assets())
+	r.Handle(whip.Root, s.whip)
+	r.Handle(whip.Root+"/*", s.whip)
 	r.Get("/embed/{stream}", s.page(player.Embed()))
 	r.Get("/{stream}", s.page(player.Watch()))
 	r.Head("/{stream}", s.page(player.Watch()))
@@ -321,6 +353,7 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
+		fmt.Fprintf(&b, "    OBS WHIP      %s%s, bearer token: the same key\n", s.viewersURL(l), whip.Root)
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
 	}

@@ -160,6 +160,8 @@ func choose(m *sdp.MediaDescription, kind webrtc.RTPCodecType) (chosen, error) {
 		}}
 		if n.codec == media.Opus {
 			best.params.Channels, best.params.SDPFmtpLine = 2, stereo(fmtp)
+		} else {
+			best.params.SDPFmtpLine = strings.TrimPrefix(fmtp+";"+startBitrate, ";")
 		}
 	}
 	if best == nil {
@@ -207,6 +209,10 @@ func taken(codec media.Codec, fmtp string) bool {
 	}
 	return true
 }
+
+// startBitrate has a browser begin with the picture that it was given. By itself it begins with a small one, and each larger
+// one on the way is a new publication. Whoever does not know the parameter must ignore it (RFC 6184, 8.1).
+const startBitrate = "x-google-start-bitrate=2500"
 
 // stereo asks an Opus encoder for two channels: RFC 7587 has it send one otherwise.
 func stereo(fmtp string) string {

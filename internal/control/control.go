@@ -108,7 +108,7 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]string{"error": "no such stream"})
 		return
 	}
-	reply(w, map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}})
+	reply(w, map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}, "whip": map[string]string{"server": a.Viewers + "/whip"}})
 }
 
 func reply(w http.ResponseWriter, v any) {

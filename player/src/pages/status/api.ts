@@ -30,6 +30,7 @@ export interface Input {
   drops?: number;
   missing?: number;
   jumps?: number;
+  link?: { rttMs: number; jitterMs: number; lost: number; retransmitted: number; dropped: number };
   warnings?: { name: string; text: string; fix: string }[];
 }
 
@@ -73,6 +74,7 @@ export interface Attempt {
 
 export interface Connect {
   rtmp?: { server?: string; key?: string };
+  whip?: { server?: string };
 }
 
 /** The token was refused. */

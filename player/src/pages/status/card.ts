@@ -49,6 +49,7 @@ function inputFacts(i: Input, now: number): HTMLElement {
       v && fact('Key frames', v.keyframeInterval ? `every ${v.keyframeInterval.toFixed(1)} s` : '–'),
       a && fact('Sound', `${(a.codec ?? '').toUpperCase()} ${(a.sampleRate ?? 0) / 1000} kHz, ${a.channels} ch, ${bitrate(a.bitrate)}`),
       v && a && fact('Sound after picture', `${Math.round(i.skewMs ?? 0)} ms`),
+      i.link && fact('Network', `${Math.round(i.link.rttMs)} ms round trip, ${i.link.lost} packets lost, ${i.link.retransmitted} sent again, ${i.link.dropped} given up`),
       fact('Dropped', `${i.drops ?? 0} unusable, ${i.missing ?? 0} left out by the encoder`),
     ),
   );
