@@ -2,8 +2,10 @@ package whip_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -86,6 +88,7 @@ type encoderConfig struct {
 	noAudio  bool
 	tcp      bool
 	settings func(*webrtc.SettingEngine)
+	port     int // to send to; that of the answer when zero
 }
 
 // connect makes an encoder and its session. It sends nothing by itself.
@@ -196,6 +199,9 @@ func (e *encoder) post(c encoderConfig) {
 	}
 	status, h, answer := e.s.do(http.MethodPost, path, e.offer(), sdpHeader(bearer))
 	require.Equal(e.t, http.StatusCreated, status, answer)
+	if c.port != 0 {
+		answer = strings.ReplaceAll(answer, fmt.Sprintf(" %d typ", e.s.port), fmt.Sprintf(" %d typ", c.port))
+	}
 	e.resource, e.etag, e.answer = h.Get("Location"), h.Get("ETag"), answer
 	require.NoError(e.t, e.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
 }
@@ -207,10 +213,9 @@ func sdpHeader(key string) http.Header {
 // sending says what is sent. The zero value is small.h264 in real time with sound.
 type sending struct {
 	film      film
-	keyEvery  bool // key frames as in the film; else only at the start and on request
+	onRequest bool // key frames only at the start and when asked for
 	noAudio   bool
-	timestamp uint32        // the first of the picture
-	skew      time.Duration // by how much the sound is sent early
+	timestamp uint32 // the first of the picture
 	rewrite   func(*rtp.Packet) bool
 }
 
@@ -241,7 +246,14 @@ func (e *encoder) sendVideo(ctx context.Context, s sending) {
 	tick := time.NewTicker(time.Second / 30)
 	defer tick.Stop()
 	at := s.timestamp
-	for i := 0; ; i++ {
+	answered := 0
+	for i, n := 0, 0; ; i, n = i+1, n+1 {
+		if asked := e.requests(); s.onRequest && asked > answered {
+			answered = asked
+			i = 0 // the film begins with a key frame
+		} else if s.onRequest && n > 0 && s.film.keys[i%len(s.film.units)] {
+			i++ // no other; the pictures after it are decodable, if wrong
+		}
 		for _, p := range pack.Packetize(s.film.units[i%len(s.film.units)], 3000) {
 			p.Timestamp = at
 			if s.rewrite == nil || s.rewrite(p) {
