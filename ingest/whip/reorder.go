@@ -39,10 +39,13 @@ func (r *reorder) push(p packet) {
 	if !r.started {
 		r.started, r.next, r.missed = true, p.sequence, p.sequence
 	}
-	r.count(p.sequence)
-	switch ahead := int16(p.sequence - r.next); {
-	case ahead >= window || ahead <= -window:
+	ahead := int16(p.sequence - r.next)
+	if ahead >= window || ahead <= -window {
 		r.restart(p)
+		return
+	}
+	r.count(p.sequence)
+	switch {
 	case ahead < 0: // too late, or a second time
 	case ahead == 0:
 		r.current, r.ready = p, true
@@ -54,7 +57,6 @@ func (r *reorder) push(p packet) {
 // count follows what is missing.
 func (r *reorder) count(sequence uint16) {
 	switch ahead := int16(sequence - r.missed); {
-	case ahead >= window || ahead < -window:
 	case ahead >= 0:
 		r.lost += uint64(ahead)
 		r.missed = sequence + 1
