@@ -93,3 +93,18 @@ func TestBrowserPublishesLayers(t *testing.T) {
 	assert.Empty(t, b.complaints())
 	s.stop()
 }
+
+// steadyRate is the rule that a camera, whose pictures come as its light allows, cannot keep.
+const steadyRate = "L89"
+
+// TestBrowserIsPassedOn has the camera go out as it comes, in segments that are cut at the key frames that we ask for.
+func TestBrowserIsPassedOn(t *testing.T) {
+	s := start(t, "--ladder", "off")
+	b := s.camera(liveKey)
+	s.awaitLive("live")
+	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime, oneRung, steadyRate)
+	t.Log(b.last("sender", "").Text)
+	b.stop(t)
+	assert.Empty(t, b.complaints())
+	s.stop()
+}
