@@ -80,6 +80,7 @@ func stun(username string) []byte {
 }
 
 func TestGarbageOnTheMediaPort(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{})
 	ufrag := pick(t, e.answer, "ice-ufrag")
@@ -134,6 +135,7 @@ func TestGarbageOnTheMediaPort(t *testing.T) {
 
 // TestGarbageInMedia has an encoder with a key send packets that mean nothing.
 func TestGarbageInMedia(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{MediaTimeout: 2 * time.Second})
 	e := s.connect(encoderConfig{noAudio: true})
 	random := rand.New(rand.NewPCG(5, 6))

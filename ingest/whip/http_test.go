@@ -140,12 +140,14 @@ func TestNoMediaPath(t *testing.T) {
 }
 
 func TestConnectedWithoutMedia(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{MediaTimeout: 1e9})
 	s.connect(encoderConfig{})
 	s.awaitEnd(ingest.ReasonNoMedia)
 }
 
 func TestMediaStops(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{MediaTimeout: 1e9})
 	e := s.connect(encoderConfig{})
 	e.send(sending{})
@@ -155,6 +157,7 @@ func TestMediaStops(t *testing.T) {
 }
 
 func TestEncoderHangsUp(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{})
 	e.send(sending{})
@@ -165,6 +168,7 @@ func TestEncoderHangsUp(t *testing.T) {
 }
 
 func TestTakeover(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	first := s.connect(encoderConfig{})
 	first.send(sending{})

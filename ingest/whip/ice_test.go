@@ -16,6 +16,7 @@ import (
 )
 
 func TestMediaOverTCP(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{tcp: true})
 	e.send(sending{})
@@ -48,6 +49,7 @@ func fragment(ufrag, pwd, more string) string {
 const candidate = "a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n"
 
 func TestTrickle(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{})
 	local := e.pc.LocalDescription().SDP
@@ -82,6 +84,7 @@ func TestTrickle(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{})
 	e.send(sending{})
@@ -131,6 +134,7 @@ func TestFragmentsAreLimited(t *testing.T) {
 }
 
 func TestPublicAddress(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{Host: "203.0.113.7"})
 	e := s.connect(encoderConfig{})
 	assert.Contains(t, e.answer, fmt.Sprintf("203.0.113.7 %d typ host", s.port))

@@ -77,6 +77,7 @@ func (r *relay) start(t *testing.T, to int) {
 
 // TestLossIsRepaired has 5 % of all packets lost each way, 80 ms from end to end and back.
 func TestLossIsRepaired(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	r := &relay{loss: 0.05, delay: 40 * time.Millisecond}
 	r.start(t, s.port)
@@ -108,6 +109,7 @@ func TestLossIsRepaired(t *testing.T) {
 
 // TestEncoderThatCannotResend loses packets for good: key frames are asked for, and nothing is published before they come.
 func TestEncoderThatCannotResend(t *testing.T) {
+	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{noAudio: true})
 	n := 0
