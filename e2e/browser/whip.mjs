@@ -12,7 +12,11 @@ async function publish({ endpoint, key, simulcast }) {
   const sendEncodings = simulcast
     ? [{ rid: 'low', scaleResolutionDownBy: 4 }, { rid: 'mid', scaleResolutionDownBy: 2 }, { rid: 'high' }]
     : [{ maxBitrate: 1_500_000 }];
-  pc.addTransceiver(video, { direction: 'sendonly', streams: [camera], sendEncodings });
+  const { sender } = pc.addTransceiver(video, { direction: 'sendonly', streams: [camera], sendEncodings });
+  if (!simulcast) {
+    // Where the machine or the network is slow, pictures are left out and not made smaller: each size is a publication.
+    await sender.setParameters({ ...sender.getParameters(), degradationPreference: 'maintain-resolution' });
+  }
   pc.addTransceiver(camera.getAudioTracks()[0], { direction: 'sendonly', streams: [camera] });
   await pc.setLocalDescription();
   const headers = { Authorization: `Bearer ${key}` };

@@ -53,7 +53,7 @@ const (
 	maxHeld      = 512
 	maxHeldBytes = 4 << 20
 	// pictureWait is how long sound waits for a picture that was offered: an encoder may take a second to start.
-	pictureWait = 2 * time.Second
+	pictureWait = 3 * time.Second
 )
 
 // handle takes an event. The error is an *ingest.Error and ends the session.

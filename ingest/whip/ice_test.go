@@ -16,7 +16,6 @@ import (
 )
 
 func TestMediaOverTCP(t *testing.T) {
-	t.Parallel()
 	s := newStation(t, whip.Config{})
 	e := s.connect(encoderConfig{tcp: true})
 	e.send(sending{})
