@@ -45,17 +45,6 @@ type AudioInput struct {
 	Bitrate    int64       `json:"bitrate"`
 }
 
-// Link is how the connection of a session does, as its protocol measures it. The counts are of the whole session.
-type Link struct {
-	RTTMs         float64 `json:"rttMs"`
-	LatencyMs     int64   `json:"latencyMs"`     // what both ends have agreed to wait for what was lost to be sent again
-	Received      int64   `json:"received"`      // packets
-	Lost          int64   `json:"lost"`          // packets that did not come at first
-	Retransmitted int64   `json:"retransmitted"` // packets that came again because they were lost, or were thought to be
-	Dropped       int64   `json:"dropped"`       // packets that came too late or not at all
-	Broken        int64   `json:"broken"`        // gaps that the media has after all that
-}
-
 // Warning is something about an input that its broadcaster can mend.
 type Warning struct {
 	Name string `json:"name"`
@@ -74,7 +63,7 @@ type meter struct {
 	jumps    int64
 	wrongFPS bool
 	newest   int64 // end of the media so far, in ticks of media.VideoClockRate
-	link     *Link
+	link     *Link // nil where the protocol tells nothing
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
 	leadNow  time.Duration // smoothed
@@ -107,13 +96,6 @@ func (m *meter) drop() {
 	defer m.mu.Unlock()
 	m.dropped++
 }
-
-func (m *meter) report(l Link) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.link = &l
-}
-
 func (m *meter) wrongFrameRate() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -38,7 +38,7 @@ func (g *Gate) Collect(ch chan<- prometheus.Metric) {
 		gauge(missingDesc, float64(in.Missing), in.Stream)
 		if l := in.Link; l != nil {
 			gauge(rttDesc, l.RTTMs/1000, in.Stream)
-			for kind, n := range map[string]int64{
+			for kind, n := range map[string]uint64{
 				"received": l.Received, "lost": l.Lost, "retransmitted": l.Retransmitted, "dropped": l.Dropped, "broken": l.Broken,
 			} {
 				gauge(linkDesc, float64(n), in.Stream, kind)

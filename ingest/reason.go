@@ -18,6 +18,7 @@ const (
 	ReasonTimeout       Reason = "timeout"          // nothing arrived for too long
 	ReasonNoMedia       Reason = "no media"         // published, and then sent no picture or sound
 	ReasonSlowSetup     Reason = "slow setup"       // connected, and did not publish in time
+	ReasonNoPath        Reason = "no media path"    // signalling came through, and media did not
 	ReasonWrongKey      Reason = "wrong key"        // no stream has this key
 	ReasonWrongSecret   Reason = "wrong passphrase" // of the connection's encryption: missing, wrong, or where there is none
 	ReasonBadName       Reason = "bad name"         // no stream name or application of ours
@@ -38,6 +39,7 @@ var fixes = map[Reason]string{
 	ReasonTimeout:       "Check the encoder's network; lower its bitrate if the upload is too slow for it.",
 	ReasonNoMedia:       "Start the encoder's outputs: a session must send a picture or sound within 10 s.",
 	ReasonSlowSetup:     "Check that the encoder speaks this protocol on this port.",
+	ReasonNoPath:        "Let UDP and TCP through to this server's media port (8189), and set webrtc.host to its public address if it is behind a NAT.",
 	ReasonWrongKey:      "Copy the stream key again. OBS: Settings → Stream → Stream Key.",
 	ReasonBadName:       "OBS: Settings → Stream → Server must end in /live. With SRT the streamid is KEY, publish:STREAM:KEY or #!::m=publish,r=STREAM,s=KEY.",
 	ReasonWrongSecret:   "Set the encoder's SRT passphrase to the server's srt.passphrase: 10 to 79 characters, on both sides or on none.",
@@ -46,8 +48,8 @@ var fixes = map[Reason]string{
 	ReasonRefused:       "Check the streamid and the passphrase of the address in pulls.",
 	ReasonTooMany:       "Stop a session that is not needed.",
 	ReasonBadHandshake:  "Use the protocol and the version of this port: rtmp:// or rtmps://, or SRT 1.4.1 or newer.",
-	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
-	ReasonUnsupported:   "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
+	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
+	ReasonUnsupported:   "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
 	ReasonNotPublishing: "Watch the stream in a browser or an HLS player; this port only takes publishers.",
 }
 

@@ -203,9 +203,6 @@ func (s *Session) publish(pts, rate int64) error {
 	return nil
 }
 
-// Link reports how the connection does. It may be called at any time, from any goroutine; the newest report is shown.
-func (s *Session) Link(l Link) { s.meter.report(l) }
-
 // Done is closed when the Gate wants the session to end: taken over, ended by the API, or shutting down. The caller then
 // closes the connection and calls End with Cause.
 func (s *Session) Done() <-chan struct{} { return s.done }

@@ -36,6 +36,8 @@ type Config struct {
 	HLS   HLSConfig   `embed:"" prefix:"hls."`
 	Log   LogConfig   `embed:"" prefix:"log."`
 
+	WebRTC WebRTCConfig `embed:"" prefix:"webrtc."`
+
 	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
@@ -72,6 +74,12 @@ type SRTConfig struct {
 	Passphrase string `help:"Encrypts what comes over SRT: one for all streams, or STREAM=PASSPHRASE,STREAM=PASSPHRASE; 10 to 79 characters."`
 }
 
+// WebRTCConfig is where the media of WHIP comes in; its signalling is on the viewers' port.
+type WebRTCConfig struct {
+	Address string `default:":8189" help:"UDP and TCP port for the media of WHIP."`
+	Host    string `help:"Public address or name of that port, where this machine does not know it itself."`
+}
+
 // HLSConfig is what comes out.
 type HLSConfig struct {
 	Profile string        `default:"low" help:"Latency: ultra (parts of 0.334 s, 12 requests per viewer-second), low (0.5 s, 8) or standard (1 s, 4)."`
@@ -87,7 +95,7 @@ type LogConfig struct {
 
 // Validate is called by kong once all sources have been read.
 func (c *Config) Validate() error {
-	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address} {
+	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address, "webrtc.address": c.WebRTC.Address} {
 		if address == "" {
 			return fmt.Errorf("%s must not be empty", key)
 		}

@@ -55,6 +55,8 @@ func TestGoodFiles(t *testing.T) {
 		Pulls: "other=udp://239.1.2.3:5000",
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
 		Log:   LogConfig{Level: "debug", Format: "text"},
+
+		WebRTC: WebRTCConfig{Address: ":8189"},
 	}, c)
 }
 

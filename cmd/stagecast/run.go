@@ -23,6 +23,7 @@ import (
 	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/rtmp"
 	"github.com/stagecast/stagecast/ingest/srt"
+	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
@@ -48,6 +49,7 @@ type server struct {
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
+	whip    *whip.Server
 	pool    *transcode.Pool
 	origin  *origin.Origin
 	ready   chan struct{} // closed once every port is open
@@ -137,11 +139,15 @@ func (s *server) measure(ctx context.Context) error {
 type listeners struct {
 	rtmp, rtmps, http, https, admin net.Listener
 	srt                             *srt.Server // nil: none
+	webrtc                          *whip.Ports
 }
 
 func (l *listeners) close() {
 	if l.srt != nil {
 		l.srt.Close()
+	}
+	if l.webrtc != nil {
+		l.webrtc.Close()
 	}
 	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.http, l.https, l.admin} {
 		if one != nil {
@@ -185,9 +191,15 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 			return nil, portError("srt.address", err)
 		}
 	}
+	var err error
+	if l.webrtc, err = whip.Listen(ctx, s.config.WebRTC.Address); err != nil {
+		l.close()
+		return nil, portError("webrtc.address", err)
+	}
 	return l, nil
 }
 
+// portError says what to do about a port that cannot be opened.
 func portError(key string, err error) error {
 	return fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", key, err, key, environment(key))
 }
@@ -230,6 +242,7 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	for _, p := range s.pulls {
 		g.Go(func() error { return p.Run(up, s.gate, s.log) })
 	}
+	s.serveWHIP(g, up, l.webrtc)
 	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
@@ -252,6 +265,16 @@ func (s *server) serveRTMP(g *errgroup.Group, ctx context.Context, c rtmp.Config
 	g.Go(func() error { return r.Run(ctx) })
 }
 
+func (s *server) serveWHIP(g *errgroup.Group, ctx context.Context, p *whip.Ports) {
+	c := whip.Config{Ports: p, Host: s.config.WebRTC.Host, URL: strings.TrimSuffix(s.config.HTTP.URL, "/")}
+	if s.config.Ladder == "off" {
+		c.KeyframeInterval = 2 * time.Second // segments are cut at the encoder's own
+	}
+	s.whip = whip.New(c, s.gate, s.log)
+	s.registry.MustRegister(s.whip.Collector())
+	g.Go(func() error { return s.whip.Run(ctx) })
+}
+
 func (s *server) serveHTTP(g *errgroup.Group, ctx context.Context, name string, l net.Listener, t *tls.Config, h http.Handler) {
 	w := &web.Server{Name: name, Listener: l, TLS: t, Handler: h, Log: s.log}
 	g.Go(func() error { return w.Run(ctx) })
@@ -265,6 +288,8 @@ func (s *server) viewers() http.Handler {
 		http.Redirect(w, req, "/"+s.names[0], http.StatusFound)
 	})
 	r.Handle("/assets/*", player.Assets())
+	r.Handle(whip.Root, s.whip)
+	r.Handle(whip.Root+"/*", s.whip)
 	r.Get("/embed/{stream}", s.page(player.Embed()))
 	r.Get("/{stream}", s.page(player.Watch()))
 	r.Head("/{stream}", s.page(player.Watch()))
@@ -364,6 +389,7 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		if l.srt != nil {
 			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams[name])
 		}
+		fmt.Fprintf(&b, "    OBS WHIP      %s%s, bearer token: the same key\n", s.viewersURL(l), whip.Root)
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
 	}

@@ -70,7 +70,7 @@ func start(t *testing.T, args ...string) *running {
 		ended <- execute(ctx, append([]string{
 			"--data", t.TempDir(), "--ladder", "off", "--streams", "live=key-of-live,two=key-of-two",
 			"--http.address", "127.0.0.1:0", "--rtmp.address", "127.0.0.1:0", "--srt.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
-			"--http.tls-address", "127.0.0.1:0", "--rtmp.tls-address", "127.0.0.1:0",
+			"--http.tls-address", "127.0.0.1:0", "--rtmp.tls-address", "127.0.0.1:0", "--webrtc.address", "127.0.0.1:0",
 		}, args...), r.banner, r.logs)
 	}()
 	r.stop = sync.OnceFunc(func() {
@@ -163,6 +163,7 @@ func TestStatusIsForTheOperator(t *testing.T) {
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, `"rtmp":{"key":"key-of-two","server":"rtmp://`+r.rtmp+`/live"}`)
 	require.Contains(t, body, `"srt":{"server":"srt://127.0.0.1:`)
+	require.Contains(t, body, `"whip":{"server":"`+r.viewers+`/whip"}`)
 	code, _, _ = r.get(t, r.admin+"/api/v1/streams/none/connect", r.token)
 	require.Equal(t, http.StatusNotFound, code)
 }

@@ -107,10 +107,10 @@ func (r *receiver) report() (buffered uint64) {
 	var s gosrt.Statistics
 	r.conn.Stats(&s)
 	r.session.Link(ingest.Link{
-		RTTMs: s.Instantaneous.MsRTT, LatencyMs: int64(s.Instantaneous.MsRecvTsbPdDelay),
-		Received: int64(s.Accumulated.PktRecvUnique), Lost: int64(s.Accumulated.PktRecvLoss),
-		Retransmitted: int64(s.Accumulated.PktRecvRetrans), Dropped: r.packets.missing.Load(),
-		Broken: r.counters.Continuity.Load(),
+		RTTMs: s.Instantaneous.MsRTT, LatencyMs: float64(s.Instantaneous.MsRecvTsbPdDelay),
+		Received: s.Accumulated.PktRecvUnique, Lost: s.Accumulated.PktRecvLoss,
+		Retransmitted: s.Accumulated.PktRecvRetrans, Dropped: uint64(r.packets.missing.Load()),
+		Broken: uint64(r.counters.Continuity.Load()),
 	})
 	return s.Instantaneous.ByteRecvBuf
 }

@@ -162,7 +162,7 @@ func TestPublish(t *testing.T) {
 			await(t, "it is on air", func() bool { return len(d.gate.Inputs()) == 1 })
 			await(t, "all has come", func() bool {
 				in := d.gate.Inputs()[0]
-				return in.Link != nil && in.Link.Received >= int64(len(ts)/1316)
+				return in.Link != nil && in.Link.Received >= uint64(len(ts)/1316)
 			})
 			in := d.gate.Inputs()[0]
 			require.Equal(t, "srt", in.Protocol)

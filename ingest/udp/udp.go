@@ -211,7 +211,7 @@ func (f *flow) check(now time.Time) error {
 	if n := f.counters.Units.Load(); n != f.units {
 		f.units, f.since = n, now
 	}
-	f.session.Link(ingest.Link{Broken: f.counters.Continuity.Load()})
+	f.session.Link(ingest.Link{Broken: uint64(f.counters.Continuity.Load())})
 	switch silent := now.Sub(f.since); {
 	case silent < mediaTimeout:
 		return nil

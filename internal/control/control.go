@@ -109,7 +109,7 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]string{"error": "no such stream"})
 		return
 	}
-	answer := map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}}
+	answer := map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}, "whip": map[string]string{"server": a.Viewers + "/whip"}}
 	if a.SRT != "" {
 		answer["srt"] = map[string]string{"server": a.SRT, "streamid": key}
 	}

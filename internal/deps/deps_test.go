@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/srt ingest/udp transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
@@ -26,6 +26,7 @@ var arrows = map[string]string{
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
 	"ingest/rtmp":          "ingest internal/media internal/nal",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
+	"ingest/whip":          "ingest internal/cmaf internal/media",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
 	"origin":               "packager internal/hls internal/media",
@@ -178,6 +179,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "",
+		"github.com/pion":                                         "ingest/whip",
 		"github.com/stretchr/testify":                             "",
 		"pgregory.net/rapid":                                      "",
 		"go.uber.org/goleak":                                      "",

@@ -30,7 +30,7 @@ export interface Input {
   drops?: number;
   missing?: number;
   jumps?: number;
-  link?: { rttMs?: number; latencyMs?: number; received?: number; lost?: number; retransmitted?: number; dropped?: number; broken?: number };
+  link?: Record<'rttMs' | 'jitterMs' | 'latencyMs' | 'received' | 'lost' | 'retransmitted' | 'dropped' | 'broken', number>;
   warnings?: { name: string; text: string; fix: string }[];
 }
 
@@ -75,6 +75,7 @@ export interface Attempt {
 export interface Connect {
   rtmp?: { server?: string; key?: string };
   srt?: { server?: string; streamid?: string };
+  whip?: { server?: string };
 }
 
 /** The token was refused. */

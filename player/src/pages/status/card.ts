@@ -63,12 +63,15 @@ function linkFacts(l: NonNullable<Input['link']>): string {
   }
   const lost = (100 * (l.lost ?? 0)) / l.received;
   return [
-    `round trip ${Math.round(l.rttMs ?? 0)} ms`,
-    `latency ${l.latencyMs ?? 0} ms`,
+    l.rttMs && `round trip ${Math.round(l.rttMs)} ms`,
+    l.latencyMs && `latency ${Math.round(l.latencyMs)} ms`,
+    l.jitterMs && `jitter ${Math.round(l.jitterMs)} ms`,
     `${lost.toFixed(lost < 1 ? 2 : 1)} % lost at first`,
     `${l.dropped ?? 0} packets lost for good`,
-    gaps,
-  ].join(', ');
+    l.broken && gaps,
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function warnings(i: Input): HTMLElement {
