@@ -88,7 +88,7 @@ func TestEncoderLost(t *testing.T) {
 	}
 }
 
-// outage is time in which nothing comes: it is what is tested, not something that is waited for.
+// outage is time that passes: it is what is tested or measured, not something that is waited for.
 func outage(d time.Duration) { <-time.After(d) }
 
 func TestCleanEnd(t *testing.T) {

@@ -49,11 +49,9 @@ func benchRemux(t *testing.T, file string, n int) {
 		s.awaitLive(fmt.Sprintf("s%d", i))
 	}
 	// The window is full, and what has left it has been let go, after some two minutes.
-	after := time.Now().Add(150 * time.Second)
-	await(t, "the windows are full", func() bool { return time.Now().After(after) })
+	outage(150 * time.Second)
 	before, began := cpu(t, s.pid()), time.Now()
-	until := began.Add(30 * time.Second)
-	await(t, "the time is over", func() bool { return time.Now().After(until) })
+	outage(30 * time.Second)
 	share := (cpu(t, s.pid()) - before) / time.Since(began).Seconds() * 100
 	held := s.metric("stagecast_origin_memory_bytes")
 	rss := resident(t, s.pid())

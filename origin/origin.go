@@ -77,6 +77,9 @@ func (o *Origin) Put(u packager.Update) {
 		return
 	}
 	r.publish(u.Playlist, now)
+	if u.Part != nil {
+		o.metrics.added.Observe(o.now().Sub(u.Arrived).Seconds())
+	}
 	if u.Playlist.Ended {
 		s.forgetLater(r, o.config.Window)
 	}

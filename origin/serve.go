@@ -309,9 +309,10 @@ func (o *Origin) serveObject(w http.ResponseWriter, req *http.Request, r *rendit
 		h.Set("Cache-Control", cacheSegment)
 	}
 	h.Set("Etag", `"`+name+`"`) // names are never used for other bytes
-	o.metrics.bytes.Add(float64(stored.size))
 	if req.Header.Get("Range") != "" || req.Header.Get("If-None-Match") != "" {
-		http.ServeContent(w, req, "", time.Time{}, &reader{chunks: stored.chunks, size: stored.size})
+		counting := &counter{ResponseWriter: w}
+		http.ServeContent(counting, req, "", time.Time{}, &reader{chunks: stored.chunks, size: stored.size})
+		o.metrics.bytes.Add(float64(counting.bytes))
 		return
 	}
 	h.Set("Accept-Ranges", "bytes")
@@ -320,7 +321,9 @@ func (o *Origin) serveObject(w http.ResponseWriter, req *http.Request, r *rendit
 		return
 	}
 	for _, chunk := range stored.chunks {
-		if _, err := w.Write(chunk); err != nil {
+		n, err := w.Write(chunk)
+		o.metrics.bytes.Add(float64(n))
+		if err != nil {
 			return
 		}
 	}
@@ -355,4 +358,16 @@ func contentType(kind media.Kind) string {
 		return "audio/mp4"
 	}
 	return "video/mp4"
+}
+
+// counter counts the bytes of a body.
+type counter struct {
+	http.ResponseWriter
+	bytes int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(b)
+	c.bytes += int64(n)
+	return n, err
 }

@@ -78,6 +78,7 @@ func (s *stream) renditionStatus(d packager.Rendition) RenditionStatus {
 type metrics struct {
 	timeouts prometheus.Counter
 	bytes    prometheus.Counter
+	added    prometheus.Histogram
 	streams  prometheus.GaugeFunc
 	waiting  prometheus.GaugeFunc
 	memory   prometheus.GaugeFunc
@@ -88,7 +89,11 @@ func (m *metrics) init(o *Origin) {
 		Name: "stagecast_origin_reload_timeouts_total", Help: "Playlist requests that were held for three target durations in vain.",
 	})
 	m.bytes = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "stagecast_origin_media_bytes_total", Help: "Bytes of parts, segments and headers that were asked for.",
+		Name: "stagecast_origin_media_bytes_total", Help: "Bytes of parts, segments and headers that were sent.",
+	})
+	m.added = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "stagecast_origin_part_latency_seconds", Help: "Time from the arrival of a part's last access unit until the part could be fetched.",
+		Buckets: []float64{.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25},
 	})
 	m.streams = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "stagecast_origin_live_streams", Help: "Streams that are live or reconnecting.",
@@ -112,7 +117,7 @@ func (m *metrics) init(o *Origin) {
 // Collectors are the origin's metrics.
 func (o *Origin) Collectors() []prometheus.Collector {
 	m := &o.metrics
-	return []prometheus.Collector{m.timeouts, m.bytes, m.streams, m.waiting, m.memory}
+	return []prometheus.Collector{m.timeouts, m.bytes, m.added, m.streams, m.waiting, m.memory}
 }
 
 func (o *Origin) sum(f func(*rendition) int64) (n int64) {

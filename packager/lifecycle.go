@@ -21,6 +21,7 @@ func (r *rendition) arrive(u media.AccessUnit, now time.Time) {
 func (p *Packager) lost(reason error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.arrived = time.Now()
 	p.flush()
 	p.started = false
 	if p.published {
@@ -161,6 +162,7 @@ func (p *Packager) fillAll(now time.Time) {
 		case r.number < r.begins: // the encoder is back, and what it sends belongs to a segment to come
 			p.fill(r, r.begins, until)
 		case p.stalled(r, now):
+			p.arrived = now
 			p.part(r)
 			p.fill(r, math.MaxInt64, until)
 			if r == p.lead.leader {

@@ -44,6 +44,7 @@ type Packager struct {
 	started    bool               // the publication's first slot is known
 	away       bool               // there is no publication, or none of its segments has begun: gaps are listed for all renditions
 	early      []media.AccessUnit // units that came before it was
+	arrived    time.Time          // when the units that are being placed came
 	lead       lead
 	forced     bool // the leader's next segment starts without a key frame
 	forcedCuts int64
@@ -129,6 +130,7 @@ func (p *Packager) pack(ctx context.Context, pub *hub.Publication) error {
 			return err
 		}
 		p.mu.Lock()
+		p.arrived = sub.Since()
 		for i := range units {
 			p.unit(units[i])
 		}
@@ -382,7 +384,7 @@ func (p *Packager) reach(r *rendition, number int64) {
 // (RFC 8216bis, B.1), and players find what they ask for.
 func (p *Packager) put(r *rendition, part, segment *Object, ended bool) {
 	u := Update{
-		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment,
+		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment, Arrived: p.arrived,
 	}
 	r.header = nil
 	if p.published {

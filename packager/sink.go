@@ -22,6 +22,7 @@ type Update struct {
 	Kind              media.Kind
 	Header            *Object            // a CMAF header that has not been put before
 	Part              *Object            // a Partial Segment
+	Arrived           time.Time          // when the access unit came by which it was completed
 	Segment           *Object            // a Media Segment, the concatenation of its parts: the same memory
 	Playlist          *hls.MediaPlaylist // nil while there is no whole segment yet
 }

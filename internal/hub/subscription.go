@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/stagecast/stagecast/internal/media"
 )
@@ -22,6 +23,8 @@ type Subscription struct {
 	mu      sync.Mutex // guards everything below
 	queue   []media.AccessUnit
 	bytes   int
+	first   time.Time // when the oldest unit of queue came
+	since   time.Time // the same of what Next has returned last
 	err     error
 	waiting map[int]bool // video tracks that wait for a random access point
 	dropped int64
@@ -47,6 +50,9 @@ func (s *Subscription) push(u media.AccessUnit) {
 			return
 		}
 		delete(s.waiting, u.Track)
+	}
+	if len(s.queue) == 0 {
+		s.first = time.Now()
 	}
 	s.queue = append(s.queue, u)
 	s.bytes += len(u.Payload)
@@ -90,7 +96,7 @@ func (s *Subscription) Next(ctx context.Context, buf []media.AccessUnit) ([]medi
 		if len(s.queue) > 0 {
 			units := s.queue
 			clear(buf[:cap(buf)]) // let go of the payloads
-			s.queue, s.bytes = buf[:0], 0
+			s.queue, s.bytes, s.since = buf[:0], 0, s.first
 			s.mu.Unlock()
 			return units, nil
 		}
@@ -105,6 +111,13 @@ func (s *Subscription) Next(ctx context.Context, buf []media.AccessUnit) ([]medi
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// Since is when the first of the access units came that Next has returned last.
+func (s *Subscription) Since() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since
 }
 
 // Dropped is how many access units this reader has lost so far because it fell behind.
