@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 E2E     := -tags e2e -timeout 20m
 
-.PHONY: help run build player test test-unit test-race test-player test-e2e lint fuzz bench conform tools-run tools-test clean
+.PHONY: help run build player test test-unit test-race test-player test-browser test-e2e lint fuzz bench conform tools-run tools-test clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ player/node_modules/.package-lock.json: player/package-lock.json
 	cd player && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: tools-test lint test-unit test-player test-race test-e2e ## install what the tests need and run all of them
+test: tools-test lint test-unit test-player test-race test-browser test-e2e ## install what the tests need and run all of them
 
 lint: ## formatting, vet, the import map
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -42,6 +42,9 @@ test-race: ## unit tests under the race detector
 
 test-player: player ## the player's own tests
 	cd player && npm run --silent typecheck && npm test --silent
+
+test-browser: player ## the player in a real browser, with a server that does what it is told
+	cd player && npm run --silent test:browser
 
 test-e2e: build ## the real binary with real encoders and a real browser
 	$(GO) test $(E2E) ./e2e/...
