@@ -96,7 +96,7 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		}
 		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off"}, auth.NewKeys(s.streams), s.hub, log)
+	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off"}, auth.LimitAttempts(auth.NewKeys(s.streams)), s.hub, log)
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
 	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
 	for _, name := range s.names {

@@ -200,7 +200,7 @@ func rejection(err error) gosrt.RejectionReason {
 		return gosrt.REJX_BAD_MODE
 	case ingest.ReasonUnsupported:
 		return gosrt.REJX_NOTSUP_MEDIA
-	case ingest.ReasonTooMany:
+	case ingest.ReasonTooMany, ingest.ReasonTooManyAttempts:
 		return gosrt.REJX_OVERLOAD
 	case ingest.ReasonBadHandshake:
 		return gosrt.REJ_VERSION

@@ -72,6 +72,8 @@ func statusOf(r ingest.Reason) int {
 	switch r {
 	case ingest.ReasonWrongKey:
 		return http.StatusUnauthorized
+	case ingest.ReasonTooManyAttempts:
+		return http.StatusTooManyRequests
 	case ingest.ReasonTooMany, ingest.ReasonShutdown:
 		return http.StatusServiceUnavailable
 	case ingest.ReasonBadName:
