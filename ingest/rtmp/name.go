@@ -2,7 +2,6 @@ package rtmp
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/stagecast/stagecast/ingest"
 )
@@ -11,7 +10,6 @@ const (
 	application = "live"
 	maxNameSize = 1024 // bytes of an application or a stream name as they come, query included
 	maxKeySize  = 256
-	maxAgent    = 64 // characters
 )
 
 // The path that an encoder asks for is its application and its stream name, joined: server rtmp://HOST/live and key KEY, and
@@ -64,20 +62,4 @@ func isKey(s string) bool {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 		return !letter && !strings.ContainsRune("-._~", c)
 	}) < 0
-}
-
-// printable makes what a peer calls itself fit for a log.
-func printable(s string) string {
-	var b strings.Builder
-	n := 0
-	for _, c := range s {
-		if n == maxAgent {
-			break
-		}
-		if unicode.IsPrint(c) && c != unicode.ReplacementChar {
-			b.WriteRune(c)
-			n++
-		}
-	}
-	return b.String()
 }

@@ -20,7 +20,8 @@ var arrows = map[string]string{
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
-	"ingest/rtmp":          "ingest internal/media",
+	"ingest/rtmp":          "ingest ingest/wire internal/media",
+	"ingest/wire":          "ingest",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
