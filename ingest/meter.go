@@ -23,6 +23,7 @@ type Input struct {
 	Jumps    int64       `json:"jumps"`   // jumps of the encoder's clock that were taken out
 	DriftMs  float64     `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
 	Bytes    int64       `json:"bytes"`
+	Link     *LinkInput  `json:"link,omitempty"` // where the protocol can tell
 	Warnings []Warning   `json:"warnings,omitempty"`
 }
 
@@ -61,6 +62,7 @@ type meter struct {
 	missing  int64
 	jumps    int64
 	wrongFPS bool
+	link     *LinkInput
 	newest   int64 // end of the media so far, in ticks of media.VideoClockRate
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
@@ -167,7 +169,7 @@ func (m *meter) input(s *Session, _ time.Time) Input {
 	in := Input{
 		Stream: s.stream, Protocol: s.request.Protocol, Remote: s.request.Remote, Agent: s.request.Agent, Since: s.began,
 		Dropped: m.dropped, Missing: m.missing, Jumps: m.jumps, Bytes: m.bytes,
-		DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000,
+		DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000, Link: m.link,
 	}
 	var ends [2]int64
 	for i := range m.tracks {

@@ -19,6 +19,7 @@ const (
 	ReasonNoMedia       Reason = "no media"       // published, and then sent no picture or sound
 	ReasonSlowSetup     Reason = "slow setup"     // connected, and did not publish in time
 	ReasonWrongKey      Reason = "wrong key"      // no stream has this key
+	ReasonKeyInURL      Reason = "key in URL"     // the key came in a query, where proxies and logs keep it
 	ReasonBadName       Reason = "bad name"       // no stream name or application of ours
 	ReasonTooMany       Reason = "too many"       // the limit of sessions or connections is reached
 	ReasonBadHandshake  Reason = "bad handshake"  // not this protocol, or not a version we know
@@ -35,6 +36,7 @@ var fixes = map[Reason]string{
 	ReasonNoMedia:       "Start the encoder's outputs: a session must send a picture or sound within 10 s.",
 	ReasonSlowSetup:     "Check that the encoder speaks this protocol on this port.",
 	ReasonWrongKey:      "Copy the stream key again. OBS: Settings → Stream → Stream Key.",
+	ReasonKeyInURL:      "Give the key as the password, as in rtsp://user:KEY@HOST:8554/STREAM, and change it: it may stand in logs.",
 	ReasonBadName:       "OBS: Settings → Stream → Server must end in /live.",
 	ReasonTooMany:       "Stop a session that is not needed.",
 	ReasonBadHandshake:  "Use rtmp:// for this port, or rtmps:// for the TLS port.",
@@ -49,7 +51,8 @@ func (r Reason) Fix() string { return fixes[r] }
 // Error is an error with a Reason.
 type Error struct {
 	Reason Reason
-	Err    error // may be nil
+	Err    error  // may be nil
+	Fix    string // in place of the Reason's, where the protocol has a better one
 }
 
 func (e *Error) Error() string {
@@ -64,6 +67,14 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errorf makes an *Error. The text must hold no secret.
 func Errorf(r Reason, format string, args ...any) error {
 	return &Error{Reason: r, Err: fmt.Errorf(format, args...)}
+}
+
+// FixOf says in one sentence what the broadcaster can do about err; empty where there is nothing.
+func FixOf(err error) string {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Fix != "" {
+		return e.Fix
+	}
+	return ReasonOf(err).Fix()
 }
 
 // ReasonOf is the Reason that err carries: ReasonUnpublished for nil, ReasonInternal where it carries none.
