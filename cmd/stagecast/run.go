@@ -21,6 +21,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/rtmp"
+	"github.com/stagecast/stagecast/ingest/rtsp"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
@@ -128,13 +129,19 @@ func (s *server) measure(ctx context.Context) error {
 }
 
 // listeners are the open ports.
-type listeners struct{ rtmp, rtmps, http, https, admin net.Listener }
+type listeners struct {
+	rtmp, rtmps, rtsp, rtsps, http, https, admin net.Listener
+	rtspUDP                                      *rtsp.UDP
+}
 
 func (l *listeners) close() {
-	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.http, l.https, l.admin} {
+	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.rtsp, l.rtsps, l.http, l.https, l.admin} {
 		if one != nil {
 			one.Close()
 		}
+	}
+	if l.rtspUDP != nil {
+		l.rtspUDP.Close()
 	}
 }
 
@@ -149,6 +156,8 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 	}{
 		{&l.rtmp, "rtmp.address", s.config.RTMP.Address, false},
 		{&l.rtmps, "rtmp.tls-address", s.config.RTMP.TLSAddress, true},
+		{&l.rtsp, "rtsp.address", s.config.RTSP.Address, false},
+		{&l.rtsps, "rtsp.tls-address", s.config.RTSP.TLSAddress, true},
 		{&l.http, "http.address", s.config.HTTP.Address, false},
 		{&l.https, "http.tls-address", s.config.HTTP.TLSAddress, true},
 		{&l.admin, "admin.address", s.config.Admin.Address, false},
@@ -159,11 +168,23 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", p.key, err, p.key, environment(p.key))
+			return nil, portTaken(p.key, err)
 		}
 		*p.to = opened
 	}
+	if l.rtsp != nil && s.config.RTSP.UDPAddress != "" {
+		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.UDPAddress)
+		if err != nil {
+			l.close()
+			return nil, portTaken("rtsp.udp-address", err)
+		}
+		l.rtspUDP = opened
+	}
 	return l, nil
+}
+
+func portTaken(key string, err error) error {
+	return fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", key, err, key, environment(key))
 }
 
 // serve runs the parts. They stop in two steps: first the broadcasters' end, then the viewers'.
@@ -197,6 +218,12 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
 	}
+	if l.rtsp != nil {
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP})
+	}
+	if l.rtsps != nil {
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
+	}
 	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
@@ -215,6 +242,12 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 
 func (s *server) serveRTMP(g *errgroup.Group, ctx context.Context, c rtmp.Config) {
 	r := rtmp.New(c, s.gate, s.log)
+	s.registry.MustRegister(r.Collector())
+	g.Go(func() error { return r.Run(ctx) })
+}
+
+func (s *server) serveRTSP(g *errgroup.Group, ctx context.Context, c rtsp.Config) {
+	r := rtsp.New(c, s.gate, s.log)
 	s.registry.MustRegister(r.Collector())
 	g.Go(func() error { return r.Run(ctx) })
 }
@@ -321,6 +354,9 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
+		if l.rtsp != nil {
+			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s     (KEY as above)\n", host(l.rtsp), name)
+		}
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
 	}

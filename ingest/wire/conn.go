@@ -48,6 +48,14 @@ func (w *Conn) Expect(within time.Duration, overdue ingest.Reason) {
 	}
 }
 
+// Patient takes the deadline away: what is waited for comes another way.
+func (w *Conn) Patient() {
+	w.SetReadDeadline(time.Time{})
+	if w.cause.Load() != nil { // as in Expect
+		w.SetReadDeadline(time.Now())
+	}
+}
+
 // Renew is Expect with ReasonTimeout for each media message, at the cost of a clock reading: the deadline itself is moved
 // ten times in its span.
 func (w *Conn) Renew(within time.Duration) {
