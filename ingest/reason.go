@@ -27,6 +27,8 @@ const (
 	ReasonBadMedia      Reason = "bad media"      // coded media that cannot be read
 	ReasonUnsupported   Reason = "unsupported"    // a codec or command we do not take
 	ReasonNotPublishing Reason = "not publishing" // asked to play instead of publish
+	ReasonUnreachable   Reason = "unreachable"    // a source that is pulled does not answer
+	ReasonForbidden     Reason = "forbidden"      // a source that is pulled is where none may be
 	ReasonInternal      Reason = "internal error" // our fault
 )
 
@@ -42,6 +44,8 @@ var fixes = map[Reason]string{
 	ReasonBadHandshake:  "Use rtmp:// for this port, or rtmps:// for the TLS port.",
 	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
 	ReasonUnsupported:   "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
+	ReasonUnreachable:   "Check the address of the pull, and that its source is on and can be reached from here.",
+	ReasonForbidden:     "Pull from an address of one host; link-local, multicast and unspecified addresses are none.",
 	ReasonNotPublishing: "Watch the stream in a browser or an HLS player; this port only takes publishers.",
 }
 

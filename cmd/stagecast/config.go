@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
@@ -25,6 +26,7 @@ import (
 type Config struct {
 	Data    string `default:"./data" help:"Directory for stream keys and the operator's token."`
 	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. Without it they are kept in DATA/streams."`
+	Pulls   string `help:"Streams that are pulled from elsewhere, such as cameras: STREAM=URL,STREAM=URL, with rtsp:// or rtsps://user:password@host/path."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
@@ -111,6 +113,15 @@ func (c *Config) Validate() error {
 	}
 	if _, err := auth.ParseStreams(c.Streams); err != nil {
 		return fmt.Errorf("streams: %w", err)
+	}
+	pulls, err := pull.Parse(c.Pulls)
+	if err != nil {
+		return fmt.Errorf("pulls: %w", err)
+	}
+	for _, p := range pulls {
+		if err := auth.CheckName(p.Stream); err != nil {
+			return fmt.Errorf("pulls: %w", err)
+		}
 	}
 	return nil
 }

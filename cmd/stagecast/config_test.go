@@ -47,7 +47,7 @@ func TestGoodFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "run", command)
 	require.Equal(t, &Config{
-		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", MaxSessions: 7,
+		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Pulls: "door=rtsp://viewer:pass@camera/1", Ladder: "off", MaxSessions: 7,
 		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
@@ -77,6 +77,7 @@ func TestBadFiles(t *testing.T) {
 		"syntax":            `syntax.bad.yml:2: `,
 		"stream-key":        `the key of stream live`,
 		"profile":           `hls.profile`,
+		"pulls":             `pulls: the URL of stream "live" cannot be read`,
 		"window":            `hls.window must be between`,
 		"half-tls":          `tls.certificate and tls.key`,
 		"log-level":         `log level "loud"`,

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/rtmp"
 	"github.com/stagecast/stagecast/ingest/rtsp"
 	"github.com/stagecast/stagecast/internal/auth"
@@ -41,11 +42,13 @@ type server struct {
 	started  time.Time
 	streams  map[string]string // and their keys
 	names    []string
+	pulls    []pull.Pull
 	token    string
 	tls      *tls.Config // nil: no certificate
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
+	puller  *pull.Puller
 	pool    *transcode.Pool
 	origin  *origin.Origin
 	ready   chan struct{} // closed once every port is open
@@ -90,6 +93,9 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions}, auth.NewKeys(s.streams), s.hub, log)
+	if err := s.preparePulls(); err != nil {
+		return nil, err
+	}
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
 	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
 	for _, name := range s.names {
@@ -100,6 +106,16 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	return s, nil
 }
 
+// preparePulls says who speaks which scheme.
+func (s *server) preparePulls() (err error) {
+	cameras := rtsp.NewSource(s.log)
+	s.registry.MustRegister(cameras.Collector())
+	s.puller, err = pull.New(pull.Config{
+		Pulls: s.pulls, Keys: s.streams, Sources: map[string]pull.Source{"rtsp": cameras, "rtsps": cameras},
+	}, s.gate, s.log)
+	return err
+}
+
 // secrets reads or makes the stream keys and the operator's token.
 func (s *server) secrets() (err error) {
 	if s.streams, err = auth.ParseStreams(s.config.Streams); err != nil {
@@ -108,6 +124,14 @@ func (s *server) secrets() (err error) {
 	if len(s.streams) == 0 {
 		if s.streams, err = auth.KeptStreams(s.config.Data); err != nil {
 			return err
+		}
+	}
+	if s.pulls, err = pull.Parse(s.config.Pulls); err != nil {
+		return err
+	}
+	for _, p := range s.pulls {
+		if s.streams[p.Stream] == "" { // it needs no key but ours
+			s.streams[p.Stream] = auth.NewSecret()
 		}
 	}
 	for name := range s.streams {
@@ -224,6 +248,7 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtsps != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
 	}
+	g.Go(func() error { return s.puller.Run(up) })
 	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
@@ -356,6 +381,11 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
 		if l.rtsp != nil {
 			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s     (KEY as above)\n", host(l.rtsp), name)
+		}
+		for _, p := range s.pulls {
+			if p.Stream == name {
+				fmt.Fprintf(&b, "    Pulled from   %s://%s\n", p.URL.Scheme, p.URL.Host)
+			}
 		}
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)

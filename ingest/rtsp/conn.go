@@ -192,8 +192,9 @@ func (c *conn) packet(m *inbound, rtcp bool, payload []byte, now time.Time) erro
 		m.receiver.control(payload, now)
 		return nil
 	}
-	err := m.receiver.packet(payload, now)
-	c.link.update(c.session, c.medias, now)
+	lost, err := m.receiver.packet(payload, now)
+	c.link.gone.Add(lost)
+	c.link.report(c.session, now)
 	return err
 }
 

@@ -7,24 +7,24 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 )
 
-// linkMeter reports a session's losses to it once a second. It is for one goroutine, but overflow.
+// linkMeter counts a session's losses, and reports them to it once a second. Its counters are safe for
+// concurrent use; report is for one goroutine.
 type linkMeter struct {
 	metrics  *metrics
-	next     time.Time
-	lost     uint64 // counted already
-	overflow atomic.Uint64
-	dropped  uint64 // of overflow, counted already
+	gone     atomic.Uint64 // packets that never came
+	overflow atomic.Uint64 // packets that came faster than they could be taken
+
+	next          time.Time
+	lost, dropped uint64 // of these, reported
 }
 
-func (l *linkMeter) update(s Session, medias []*inbound, now time.Time) {
+// report does so where it is time.
+func (l *linkMeter) report(s Session, now time.Time) {
 	if now.Before(l.next) {
 		return
 	}
 	l.next = now.Add(time.Second)
-	link := ingest.Link{Dropped: l.overflow.Load()}
-	for _, m := range medias {
-		link.Lost += m.receiver.lost
-	}
+	link := ingest.Link{Lost: l.gone.Load(), Dropped: l.overflow.Load()}
 	l.metrics.lost.Add(float64(link.Lost - l.lost))
 	l.metrics.dropped.WithLabelValues(causeNames[overflow]).Add(float64(link.Dropped - l.dropped))
 	l.lost, l.dropped = link.Lost, link.Dropped

@@ -23,7 +23,6 @@ type receiver struct {
 	feed  *feed
 	rtcp  *rtcpreceiver.RTCPReceiver
 	heard bool // RTP has come
-	lost  uint64
 }
 
 // newReceiver makes the receiver of a media. Where the transport is UDP, report is called with the reports to be sent.
@@ -60,35 +59,35 @@ func (r *receiver) close() {
 
 var errOther = errors.New("a payload type that was not announced")
 
-// packet takes RTP, whose bytes become the receiver's. The error is an *ingest.Error that ends the session.
-func (r *receiver) packet(b []byte, now time.Time) error {
+// packet takes RTP, whose bytes become the receiver's, and says how many before it
+// are known to be lost. The error is an *ingest.Error that ends the session.
+func (r *receiver) packet(b []byte, now time.Time) (lost uint64, err error) {
 	if r.track == nil {
 		r.feed.drops.add(otherMedia, nil)
-		return nil
+		return 0, nil
 	}
 	p := &rtp.Packet{}
 	if err := p.Unmarshal(b); err != nil {
 		r.feed.drops.add(badPacket, errors.New("not an RTP packet"))
-		return nil
+		return 0, nil
 	}
 	if p.PayloadType != r.track.format.PayloadType() {
 		r.feed.drops.add(badPacket, errOther)
-		return nil
+		return 0, nil
 	}
 	packets, lost, err := r.rtcp.ProcessPacket2(p, now, r.track.PTSEqualsDTS(p))
 	if err != nil {
 		r.feed.drops.add(badPacket, err)
-		return nil
+		return 0, nil
 	}
 	r.heard = true
-	r.lost += lost
 	for _, p := range packets {
 		ntp, _ := r.rtcp.PacketNTP(p.Timestamp)
 		if err := r.feed.packet(r.track, p, ntp); err != nil {
-			return err
+			return lost, err
 		}
 	}
-	return nil
+	return lost, nil
 }
 
 // control takes RTCP.

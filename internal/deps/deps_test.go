@@ -16,11 +16,12 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/rtmp ingest/rtsp transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
 	"ingest/rtmp":          "ingest ingest/wire internal/media",
+	"ingest/pull":          "ingest",
 	"ingest/rtsp":          "ingest ingest/wire internal/cmaf internal/media",
 	"ingest/wire":          "ingest",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
