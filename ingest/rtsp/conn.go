@@ -19,6 +19,8 @@ import (
 	"github.com/stagecast/stagecast/ingest/wire"
 )
 
+var errNotRTSP = errors.New("not RTSP")
+
 // errGoodbye ends a connection whose encoder said that it is done.
 var errGoodbye = errors.New("rtsp: goodbye")
 
@@ -140,6 +142,9 @@ func (c *conn) next(ctx context.Context, beside *sync.WaitGroup) error {
 		_, err = c.reader.Discard(1)
 		return err
 	}
+	if first[0] < 'A' || first[0] > 'Z' { // no method: TLS on the plain port, or garbage
+		return c.fault(errNotRTSP)
+	}
 	var req base.Request
 	if err := req.Unmarshal(c.reader); err != nil {
 		return c.fault(err)
@@ -154,7 +159,7 @@ func (c *conn) fault(err error) error {
 		return e
 	}
 	if !c.spoke {
-		return &ingest.Error{Reason: ingest.ReasonBadHandshake, Err: errors.New("not RTSP"), Fix: protocolFix}
+		return &ingest.Error{Reason: ingest.ReasonBadHandshake, Err: errNotRTSP, Fix: protocolFix}
 	}
 	return ingest.Errorf(ingest.ReasonBadMessage, "a request that cannot be read, or passes our limits")
 }

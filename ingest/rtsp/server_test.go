@@ -70,6 +70,7 @@ type desk struct {
 	address string
 	log     *log
 	server  *rtsp.Server
+	udp     *rtsp.UDP
 	stop    func()
 }
 
@@ -85,6 +86,7 @@ func serve(t testing.TB, cfg rtsp.Config) *desk {
 	if cfg.TLS == nil {
 		cfg.UDP, err = rtsp.ListenUDP(context.Background(), "127.0.0.1:0")
 		require.NoError(t, err)
+		d.udp = cfg.UDP
 	}
 	d.server = rtsp.New(cfg, d.gate, logger)
 	ctx, cancel := context.WithCancel(context.Background())
