@@ -26,7 +26,7 @@ type programme struct {
 	duration time.Duration
 }
 
-// encoder is an ffmpeg that publishes over RTMP in real time.
+// encoder is a program that publishes in real time.
 type encoder struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -37,9 +37,14 @@ type encoder struct {
 // publish starts an encoder that sends p to the stream of that key. It is killed at the end of the test.
 func (s *server) publish(key string, p programme) *encoder {
 	s.t.Helper()
+	return s.launch(key, "ffmpeg", append(p.arguments(), "-flvflags", "no_duration_filesize", "-f", "flv", "rtmp://"+s.rtmp+"/live/"+key)...)
+}
+
+// launch starts an encoder, whose key is kept out of the test's log. It is killed at the end of the test.
+func (s *server) launch(key, program string, args ...string) *encoder {
+	s.t.Helper()
 	e := &encoder{t: s.t, log: &capture{}, exited: make(chan struct{})}
-	args := append(p.arguments(), "-flvflags", "no_duration_filesize", "-f", "flv", "rtmp://"+s.rtmp+"/live/"+key)
-	e.cmd = exec.Command("ffmpeg", args...)
+	e.cmd = exec.Command(program, args...)
 	e.cmd.Stderr = e.log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	require.NoError(s.t, e.cmd.Start())

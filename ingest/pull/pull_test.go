@@ -160,7 +160,9 @@ func TestABroadcasterKeepsTheStream(t *testing.T) {
 }
 
 func TestAPanicIsAnAttemptThatFailed(t *testing.T) {
-	s := &source{pull: func(context.Context, int64, func(context.Context, ingest.Request) (*ingest.Session, error)) error { panic("no") }}
+	s := &source{pull: func(context.Context, int64, func(context.Context, ingest.Request) (*ingest.Session, error)) error {
+		panic("no")
+	}}
 	run(t, time.Minute, s, func(gate *ingest.Gate, log string) {
 		require.Greater(t, len(s.times), 3)
 		require.Equal(t, ingest.ReasonInternal, gate.Attempts()[0].Reason)

@@ -1,9 +1,11 @@
 package rtsp
 
 import (
+	"math"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/rtptime"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
 	"github.com/stagecast/stagecast/internal/media"
@@ -28,9 +30,30 @@ func newClock() *clock {
 	return c
 }
 
-// place is where the timestamp of a packet stands; it must be asked for every packet of a track. ntp is the sender's time
-// of the packet, zero where that is unknown. A track of pictures begins with a key picture; what comes before has no place.
-func (c *clock) place(t *track, p *rtp.Packet, ntp time.Time) (int64, bool) {
+// senderReport is what a sender says of its clock: a time of day, and the RTP timestamp of that moment.
+type senderReport struct {
+	ntp time.Time // zero: it has said nothing yet
+	rtp uint32
+}
+
+// newSenderReport reads the time of day, which is seconds since 1900 in 32.32 bits (RFC 3550, 4).
+func newSenderReport(p *rtcp.SenderReport) senderReport {
+	const to1970 = 2208988800
+	return senderReport{time.Unix(int64(p.NTPTime>>32)-to1970, int64((p.NTPTime&0xffffffff)*1e9>>32)), p.RTPTime}
+}
+
+// at is the sender's time of a timestamp that is no further than its sign bit from the report; zero where it is unknown.
+func (r senderReport) at(stamp uint32, rate int64) time.Time {
+	if r.ntp.IsZero() {
+		return time.Time{}
+	}
+	return r.ntp.Add(time.Duration(int64(int32(stamp-r.rtp)) * 1e9 / rate))
+}
+
+// place is where the timestamp of a packet stands; it must be asked for every packet of a track. A track of pictures begins
+// with a key picture; what comes before has no place.
+func (c *clock) place(t *track, p *rtp.Packet) (int64, bool) {
+	ntp := t.report.at(p.Timestamp, t.rate)
 	ticks, ok := c.decoder.Decode(t, p)
 	if !ok {
 		return 0, false
@@ -48,7 +71,7 @@ func (c *clock) place(t *track, p *rtp.Packet, ntp time.Time) (int64, bool) {
 	if !t.placed {
 		t.placed = true
 		if !ntp.IsZero() && !c.ntp.IsZero() {
-			shift := c.at + int64(ntp.Sub(c.ntp).Seconds()*float64(wireClock.Rate)) - at
+			shift := c.at + int64(math.Round(ntp.Sub(c.ntp).Seconds()*float64(wireClock.Rate))) - at
 			if -maxShift < shift && shift < maxShift {
 				t.shift = shift
 			}

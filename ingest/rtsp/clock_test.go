@@ -6,6 +6,7 @@ import (
 
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 )
@@ -18,10 +19,15 @@ func twoTracks(t *testing.T) (picture, sound *track) {
 	return picture, sound
 }
 
+// report is what a sender says of a moment.
+func report(at time.Time, stamp uint32) *rtcp.SenderReport {
+	return &rtcp.SenderReport{NTPTime: uint64(at.Unix()+2208988800)<<32 | uint64(at.Nanosecond())<<32/1e9, RTPTime: stamp}
+}
+
 func stamped(at uint32) *rtp.Packet { return single(0, at, true, []byte{0x65, 1}) }
 
 func TestTheSendersClockPlacesTheTracks(t *testing.T) {
-	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	start := time.Date(2026, 3, 1, 12, 0, 0, 700_000_000, time.UTC)
 	for name, c := range map[string]struct {
 		soundLater time.Duration // by the sender's clock
 		want       int64
@@ -35,12 +41,14 @@ func TestTheSendersClockPlacesTheTracks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			picture, sound := twoTracks(t)
 			clk := newClock()
-			p, ok := clk.place(picture, stamped(7000), start)
+			picture.report = newSenderReport(report(start, 7000))
+			sound.report = newSenderReport(report(start.Add(c.soundLater), 0xffffff00))
+			p, ok := clk.place(picture, stamped(7000))
 			require.True(t, ok)
-			s, ok := clk.place(sound, stamped(0xffffff00), start.Add(c.soundLater))
+			s, ok := clk.place(sound, stamped(0xffffff00))
 			require.True(t, ok)
 			require.InDelta(t, c.want, s-p, c.slack)
-			next, ok := clk.place(sound, stamped(224), time.Time{})
+			next, ok := clk.place(sound, stamped(224))
 			require.True(t, ok)
 			require.EqualValues(t, 900, next-s, "over the wrap")
 		})
@@ -50,8 +58,8 @@ func TestTheSendersClockPlacesTheTracks(t *testing.T) {
 func TestAPictureHasNoPlaceBeforeItsFirstKey(t *testing.T) {
 	picture, _ := twoTracks(t)
 	clk := newClock()
-	_, ok := clk.place(picture, single(0, 5, true, []byte{0x41, 1}), time.Time{})
+	_, ok := clk.place(picture, single(0, 5, true, []byte{0x41, 1}))
 	require.False(t, ok)
-	_, ok = clk.place(picture, stamped(8), time.Time{})
+	_, ok = clk.place(picture, stamped(8))
 	require.True(t, ok)
 }

@@ -33,6 +33,7 @@ type track struct {
 	rate   int64 // of the RTP timestamps
 	codec  codec
 
+	report senderReport
 	shift  int64 // from its place by arrival to its place by the sender's clock, in ticks of wireClock
 	placed bool
 

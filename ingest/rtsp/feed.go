@@ -3,7 +3,6 @@ package rtsp
 import (
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/pion/rtp"
 
@@ -33,10 +32,9 @@ func newFeed(s Session, tracks []*track, d *drops, log *slog.Logger) *feed {
 	return &feed{session: s, tracks: tracks, drops: d, log: log, clock: newClock(), told: make([][]byte, len(tracks))}
 }
 
-// packet takes an RTP packet of a track over. ntp is the sender's time of it, zero where that is unknown. The error is an
-// *ingest.Error that ends the session.
-func (f *feed) packet(t *track, p *rtp.Packet, ntp time.Time) error {
-	at, ok := f.clock.place(t, p, ntp)
+// packet takes an RTP packet of a track over. The error is an *ingest.Error that ends the session.
+func (f *feed) packet(t *track, p *rtp.Packet) error {
+	at, ok := f.clock.place(t, p)
 	if !ok {
 		f.drops.add(unconfigured, nil)
 		return nil

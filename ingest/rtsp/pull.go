@@ -17,6 +17,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -47,11 +48,11 @@ func (s *Source) Collector() prometheus.Collector { return s.metrics }
 // connectWait bounds all requests up to PLAY together.
 const connectWait = 20 * time.Second
 
-// inPacket is an RTP packet of a pulled session.
+// inPacket is an RTP packet of a pulled session, or a report.
 type inPacket struct {
-	track *track
-	rtp   *rtp.Packet
-	ntp   time.Time
+	track  *track
+	rtp    *rtp.Packet // nil: it is a report
+	report senderReport
 }
 
 // pulling is one attempt.
@@ -170,12 +171,10 @@ func (p *pulling) describe(u *base.URL) error {
 func (p *pulling) setup() error {
 	for i, t := range p.tracks {
 		m := p.medias[i]
-		p.client.OnPacketRTP(m, t.format, func(packet *rtp.Packet) {
-			ntp, _ := p.client.PacketNTP(m, packet)
-			select {
-			case p.inbox <- inPacket{t, packet, ntp}:
-			default:
-				p.link.overflow.Add(1)
+		p.client.OnPacketRTP(m, t.format, func(packet *rtp.Packet) { p.put(inPacket{track: t, rtp: packet}) })
+		p.client.OnPacketRTCP(m, func(packet rtcp.Packet) {
+			if sr, ok := packet.(*rtcp.SenderReport); ok {
+				p.put(inPacket{track: t, report: newSenderReport(sr)})
 			}
 		})
 	}
@@ -183,6 +182,24 @@ func (p *pulling) setup() error {
 		return pullError(err)
 	}
 	return nil
+}
+
+// put is called by the client's goroutines.
+func (p *pulling) put(in inPacket) {
+	select {
+	case p.inbox <- in:
+	default:
+		p.link.overflow.Add(1)
+	}
+}
+
+// take is called by ours.
+func (p *pulling) take(f *feed, in inPacket) error {
+	if in.rtp == nil {
+		in.track.report = in.report
+		return nil
+	}
+	return f.packet(in.track, in.rtp)
 }
 
 // run takes packets until the end, whatever that is.
@@ -204,7 +221,7 @@ func (p *pulling) run(ctx context.Context, session Session) (err error) {
 		select {
 		case in := <-p.inbox:
 			units := f.units
-			if err := f.packet(in.track, in.rtp, in.ntp); err != nil {
+			if err := p.take(f, in); err != nil {
 				return err
 			}
 			if f.units > units {

@@ -82,8 +82,7 @@ func (r *receiver) packet(b []byte, now time.Time) (lost uint64, err error) {
 	}
 	r.heard = true
 	for _, p := range packets {
-		ntp, _ := r.rtcp.PacketNTP(p.Timestamp)
-		if err := r.feed.packet(r.track, p, ntp); err != nil {
+		if err := r.feed.packet(r.track, p); err != nil {
 			return lost, err
 		}
 	}
@@ -103,6 +102,7 @@ func (r *receiver) control(b []byte, now time.Time) {
 	for _, p := range packets {
 		if sr, ok := p.(*rtcp.SenderReport); ok && (!r.heard || sr.SSRC == r.source()) {
 			r.rtcp.ProcessSenderReport(sr, now)
+			r.track.report = newSenderReport(sr)
 		}
 	}
 }
