@@ -102,4 +102,6 @@ func (c *camera) OnSetup(x *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, 
 	return fine(), c.shown(), nil
 }
 
-func (c *camera) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) { return fine(), nil }
+func (c *camera) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+	return fine(), nil
+}

@@ -21,6 +21,7 @@ type programme struct {
 	rate     string // "30000/1001"
 	gop      int    // frames between key frames; as many as are nearest to 2 s when zero
 	bframes  int
+	sound    string // codec of the sound; "aac" when empty
 	noVideo  bool
 	noAudio  bool
 	duration time.Duration
@@ -37,11 +38,12 @@ type encoder struct {
 // publish starts an encoder that sends p to the stream of that key. It is killed at the end of the test.
 func (s *server) publish(key string, p programme) *encoder {
 	s.t.Helper()
-	return s.launch(key, "ffmpeg", append(p.arguments(), "-flvflags", "no_duration_filesize", "-f", "flv", "rtmp://"+s.rtmp+"/live/"+key)...)
+	return s.client(key, "ffmpeg", append(p.arguments(), "-flvflags", "no_duration_filesize", "-f", "flv", "rtmp://"+s.rtmp+"/live/"+key)...)
 }
 
-// launch starts an encoder, whose key is kept out of the test's log. It is killed at the end of the test.
-func (s *server) launch(key, program string, args ...string) *encoder {
+// client starts a program that sends something to the server. It is killed at the end of the test. The secret that is among
+// its arguments is kept out of what the test says.
+func (s *server) client(secret, program string, args ...string) *encoder {
 	s.t.Helper()
 	e := &encoder{t: s.t, log: &capture{}, exited: make(chan struct{})}
 	e.cmd = exec.Command(program, args...)
@@ -55,7 +57,7 @@ func (s *server) launch(key, program string, args ...string) *encoder {
 	s.t.Cleanup(func() {
 		e.kill()
 		if s.t.Failed() {
-			s.t.Logf("an encoder said\n%s", strings.ReplaceAll(e.log.tail(10), key, "KEY"))
+			s.t.Logf("an encoder said\n%s", strings.ReplaceAll(e.log.tail(10), secret, "KEY"))
 		}
 	})
 	return e
@@ -79,7 +81,7 @@ func (p programme) arguments() []string {
 		}
 	}
 	if !p.noAudio {
-		args = append(args, "-c:a", "aac", "-b:a", "96k", "-ac", "2")
+		args = append(args, "-c:a", or(p.sound, "aac"), "-b:a", "96k", "-ac", "2")
 	}
 	if p.duration > 0 {
 		args = append(args, "-t", strconv.FormatFloat(p.duration.Seconds(), 'f', 3, 64))

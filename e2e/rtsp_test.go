@@ -29,7 +29,7 @@ func (p programme) rtspArguments(transport, url string) []string {
 // publishRTSP is publish over RTSP, to the stream of that name.
 func (s *server) publishRTSP(transport, stream, key string, p programme) *encoder {
 	s.t.Helper()
-	return s.launch(key, "ffmpeg", p.rtspArguments(transport, "rtsp://anyone:"+key+"@"+s.rtsp+"/"+stream)...)
+	return s.client(key, "ffmpeg", p.rtspArguments(transport, "rtsp://anyone:"+key+"@"+s.rtsp+"/"+stream)...)
 }
 
 // journalled waits for the newest entry of the journal about a stream's sessions.
@@ -83,8 +83,8 @@ func TestRTSPInTheEncodersOwnWay(t *testing.T) {
 	gst := strings.Fields("-q rtspclientsink name=s location=rtsp://anyone:" + otherKey + "@" + s.rtsp + "/other" +
 		" videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=30/1 ! x264enc tune=zerolatency key-int-max=60 ! h264parse ! s." +
 		" audiotestsrc is-live=true ! audio/x-raw,rate=48000 ! voaacenc ! aacparse ! s.")
-	second := s.launch(otherKey, "gst-launch-1.0", gst...)
-	sound := s.launch(thirdKey, "ffmpeg", "-nostdin", "-v", "warning", "-re", "-f", "lavfi", "-i", "anoisesrc=sample_rate=48000",
+	second := s.client(otherKey, "gst-launch-1.0", gst...)
+	sound := s.client(thirdKey, "ffmpeg", "-nostdin", "-v", "warning", "-re", "-f", "lavfi", "-i", "anoisesrc=sample_rate=48000",
 		"-c:a", "libopus", "-b:a", "96k", "-f", "rtsp", "rtsp://anyone:"+thirdKey+"@"+s.rtsp+"/third")
 	for _, stream := range []string{"live", "other", "third"} {
 		viewer := follow(t, s.awaitLive(stream))
@@ -104,17 +104,17 @@ func TestRTSPSaysWhyItRefuses(t *testing.T) {
 		"rtsp://" + s.rtsp + "/live?key=" + liveKey:          ingest.ReasonKeyInURL,
 		"rtsp://anyone:" + liveKey + "@" + s.rtsp + "/a/b/c": ingest.ReasonBadName,
 	} {
-		e := s.launch(liveKey, "ffmpeg", programme{noAudio: true}.rtspArguments("tcp", url)...)
+		e := s.client(liveKey, "ffmpeg", programme{noAudio: true}.rtspArguments("tcp", url)...)
 		awaitClosed(t, "the encoder gives up", e.exited)
 		assert.Equal(t, reason, s.operator().Attempts[0].Reason)
 		assert.NotEmpty(t, s.operator().Attempts[0].Fix)
 	}
-	e := s.launch(liveKey, "ffmpeg", "-nostdin", "-v", "warning", "-re", "-f", "lavfi", "-i", "testsrc2", "-c:v", "mpeg4", "-f", "rtsp",
+	e := s.client(liveKey, "ffmpeg", "-nostdin", "-v", "warning", "-re", "-f", "lavfi", "-i", "testsrc2", "-c:v", "mpeg4", "-f", "rtsp",
 		"-rtsp_transport", "tcp", "rtsp://anyone:"+liveKey+"@"+s.rtsp+"/live")
 	awaitClosed(t, "the encoder gives up", e.exited)
 	assert.Equal(t, ingest.ReasonUnsupported, s.journalled("live").Reason)
 	assert.Contains(t, e.log.String(), "libx264", "the encoder's log says what to do")
-	player := s.launch(liveKey, "ffprobe", "-v", "error", "rtsp://"+s.rtsp+"/live")
+	player := s.client(liveKey, "ffprobe", "-v", "error", "rtsp://"+s.rtsp+"/live")
 	awaitClosed(t, "the player gives up", player.exited)
 	assert.Equal(t, ingest.ReasonNotPublishing, s.operator().Attempts[0].Reason)
 	s.stop()
@@ -126,7 +126,7 @@ func TestPullOfACameraThatGoesAndComes(t *testing.T) {
 	c.turnOn()
 	s := start(t, "--ladder", "off", "--pulls", "live="+c.url())
 	film := func() *encoder {
-		return s.launch(cameraPassword, "ffmpeg", programme{size: "640x360", bframes: 2}.rtspArguments("tcp", "rtsp://"+c.address+"/view")...)
+		return s.client(cameraPassword, "ffmpeg", programme{size: "640x360", bframes: 2}.rtspArguments("tcp", "rtsp://"+c.address+"/view")...)
 	}
 	film()
 	viewer := follow(t, s.awaitLive("live"))

@@ -169,10 +169,31 @@ func (c *sampleCount) end() int64 { return media.Rescale(c.promised, c.rate, med
 
 // audioLength is how many ticks of its track's clock an audio access unit lasts.
 func audioLength(codec media.Codec, payload []byte) int64 {
-	if codec == media.Opus {
+	switch codec {
+	case media.Opus:
 		return opusLength(payload)
+	case media.AC3:
+		return 1536
+	case media.MPA:
+		return mpegAudioLength(payload)
 	}
 	return 1024
+}
+
+// mpegAudioLength reads the version and the layer in the header of an MPEG audio frame (ISO/IEC 11172-3, 2.4.1.3;
+// ISO/IEC 13818-3, 2.4.1.3).
+func mpegAudioLength(p []byte) int64 {
+	if len(p) < 2 {
+		return 1152
+	}
+	const mpeg1, layer1, layer3 = 3, 3, 1
+	switch version, layer := p[1]>>3&3, p[1]>>1&3; {
+	case layer == layer1:
+		return 384
+	case layer == layer3 && version != mpeg1:
+		return 576
+	}
+	return 1152
 }
 
 // opusLength reads the samples at 48 kHz of an Opus packet off its first bytes (RFC 6716 section 3.1).

@@ -25,6 +25,9 @@ type Authorizer interface {
 // Config of a Gate. The zero value has the defaults.
 type Config struct {
 	MaxSessions int // sessions at a time; 1000 when zero
+
+	// PassedOn says that sources go to the players as they come, so that a codec which those do not take is refused.
+	PassedOn bool
 }
 
 // Gate admits sessions. It is safe for concurrent use.
@@ -33,6 +36,7 @@ type Gate struct {
 	hub  *hub.Hub
 	log  *slog.Logger
 	max  int
+	pass bool
 	now  func() time.Time
 
 	mu       sync.Mutex // guards everything below
@@ -50,7 +54,7 @@ func NewGate(c Config, auth Authorizer, h *hub.Hub, log *slog.Logger) *Gate {
 		c.MaxSessions = 1000
 	}
 	return &Gate{
-		auth: auth, hub: h, log: log, max: c.MaxSessions, now: time.Now,
+		auth: auth, hub: h, log: log, max: c.MaxSessions, pass: c.PassedOn, now: time.Now,
 		sessions: make(map[*Session]struct{}), onAir: make(map[string]*Session),
 		ids: make(map[string]int64), ends: make(map[string]int64),
 		journal: newJournal(),
@@ -63,12 +67,19 @@ func NewGate(c Config, auth Authorizer, h *hub.Hub, log *slog.Logger) *Gate {
 // The error is an *Error; a refusal has been entered into the journal by then. The caller must End the Session.
 func (g *Gate) Open(ctx context.Context, r Request) (*Session, error) {
 	stream, err := g.auth.Authorize(ctx, r)
-	r.Key, r.Proves = "", nil
+	check := r.Check
+	r.Key, r.Proves, r.Check = "", nil, nil
 	if err != nil {
 		g.Refuse(r, err)
 		return nil, err
 	}
 	r.Stream = stream
+	if check != nil {
+		if err := check(stream); err != nil {
+			g.Refuse(r, err)
+			return nil, err
+		}
+	}
 	s := &Session{gate: g, request: r, stream: stream, began: g.now(), done: make(chan struct{})}
 	s.line.wire = r.Clock
 	if err := g.admit(s); err != nil {

@@ -1,29 +1,21 @@
 package ingest
 
-import "time"
-
-// Link is what a protocol knows of the way between a broadcaster and this server. All counts are of the whole session, in
-// packets; a field that a protocol cannot tell is zero.
+// Link is how the network treats a session whose protocol can tell. The counts are of packets, since its start; what a
+// protocol does not know is 0.
 type Link struct {
-	RTT           time.Duration // round trip
-	Lost          uint64        // never came
-	Retransmitted uint64        // came after having been asked for again
-	Dropped       uint64        // came too late, or faster than they could be taken
+	RTTMs         float64 `json:"rttMs"`     // round trip
+	LatencyMs     float64 `json:"latencyMs"` // for how long both ends have agreed to wait for what is sent again
+	JitterMs      float64 `json:"jitterMs"`  // of arrival (RFC 3550, 6.4.1)
+	Received      uint64  `json:"received"`
+	Lost          uint64  `json:"lost"`          // missing when later ones had come
+	Retransmitted uint64  `json:"retransmitted"` // received again, because they were lost or were thought to be
+	Dropped       uint64  `json:"dropped"`       // lost for good
+	Broken        uint64  `json:"broken"`        // gaps that the media has after all that
 }
 
-// LinkInput is a Link as the status page shows it.
-type LinkInput struct {
-	RTTMs         float64 `json:"rttMs"`
-	Lost          uint64  `json:"lost"`
-	Retransmitted uint64  `json:"retransmitted"`
-	Dropped       uint64  `json:"dropped"`
-}
-
-// Link reports the state of the session's link; the last one stands. It is safe for concurrent use.
+// Link says how the network treats the session, for Input. It is safe for concurrent use.
 func (s *Session) Link(l Link) {
 	s.meter.mu.Lock()
 	defer s.meter.mu.Unlock()
-	s.meter.link = &LinkInput{
-		RTTMs: float64(l.RTT.Microseconds()) / 1000, Lost: l.Lost, Retransmitted: l.Retransmitted, Dropped: l.Dropped,
-	}
+	s.meter.link = &l
 }

@@ -23,7 +23,7 @@ type Input struct {
 	Jumps    int64       `json:"jumps"`   // jumps of the encoder's clock that were taken out
 	DriftMs  float64     `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
 	Bytes    int64       `json:"bytes"`
-	Link     *LinkInput  `json:"link,omitempty"` // where the protocol can tell
+	Link     *Link       `json:"link,omitempty"` // of protocols that measure it
 	Warnings []Warning   `json:"warnings,omitempty"`
 }
 
@@ -62,8 +62,8 @@ type meter struct {
 	missing  int64
 	jumps    int64
 	wrongFPS bool
-	link     *LinkInput
 	newest   int64 // end of the media so far, in ticks of media.VideoClockRate
+	link     *Link // nil where the protocol tells nothing
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
 	leadNow  time.Duration // smoothed
@@ -96,7 +96,6 @@ func (m *meter) drop() {
 	defer m.mu.Unlock()
 	m.dropped++
 }
-
 func (m *meter) wrongFrameRate() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -169,7 +168,7 @@ func (m *meter) input(s *Session, _ time.Time) Input {
 	in := Input{
 		Stream: s.stream, Protocol: s.request.Protocol, Remote: s.request.Remote, Agent: s.request.Agent, Since: s.began,
 		Dropped: m.dropped, Missing: m.missing, Jumps: m.jumps, Bytes: m.bytes,
-		DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000, Link: m.link,
+		Link: m.link, DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000,
 	}
 	var ends [2]int64
 	for i := range m.tracks {
@@ -202,6 +201,10 @@ func (m *meter) warnings(in *Input) (out []Warning) {
 	if m.jumps > 0 {
 		out = append(out, Warning{"clock jumps", "The encoder's timestamps have jumped " + itoa(int(m.jumps)) + " times.",
 			"Restart the encoder; check that its sources have stable clocks."})
+	}
+	if l := m.link; l != nil && l.Dropped > 0 {
+		out = append(out, Warning{"packets lost for good", itoa(int(l.Dropped)) + " packets were lost on the way and did not come again in time.",
+			"Raise the SRT latency in the encoder (four times the round trip is a good start), or lower its bitrate."})
 	}
 	if in.Audio == nil && in.Video != nil {
 		out = append(out, Warning{"no sound", "The encoder sends no sound.", "OBS: check that a source is not muted and that an audio track is selected."})

@@ -10,11 +10,13 @@ var (
 	rateDesc    = prometheus.NewDesc("stagecast_ingest_frames_per_second", "Pictures a second of a stream on air.", []string{"stream"}, nil)
 	skewDesc    = prometheus.NewDesc("stagecast_ingest_skew_seconds", "How much later a stream's newest sound stands than its newest picture.", []string{"stream"}, nil)
 	missingDesc = prometheus.NewDesc("stagecast_ingest_missing_pictures", "Pictures that the encoder of a stream on air left out.", []string{"stream"}, nil)
+	rttDesc     = prometheus.NewDesc("stagecast_ingest_link_round_trip_seconds", "Round trip to the encoder of a stream on air, where its protocol measures it.", []string{"stream"}, nil)
+	linkDesc    = prometheus.NewDesc("stagecast_ingest_link_packets", "Packets of a stream on air, by what became of them: received, lost at first, retransmitted, dropped for good; broken are gaps in the media.", []string{"stream", "kind"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{sessionsDesc, attemptsDesc, bitrateDesc, rateDesc, skewDesc, missingDesc} {
+	for _, d := range []*prometheus.Desc{sessionsDesc, attemptsDesc, bitrateDesc, rateDesc, skewDesc, missingDesc, rttDesc, linkDesc} {
 		ch <- d
 	}
 }
@@ -34,6 +36,14 @@ func (g *Gate) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(skewDesc, in.SkewMs/1000, in.Stream)
 		gauge(missingDesc, float64(in.Missing), in.Stream)
+		if l := in.Link; l != nil {
+			gauge(rttDesc, l.RTTMs/1000, in.Stream)
+			for kind, n := range map[string]uint64{
+				"received": l.Received, "lost": l.Lost, "retransmitted": l.Retransmitted, "dropped": l.Dropped, "broken": l.Broken,
+			} {
+				gauge(linkDesc, float64(n), in.Stream, kind)
+			}
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

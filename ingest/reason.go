@@ -11,25 +11,28 @@ type Reason string
 
 // The reasons, each with its Fix below where the broadcaster can do something about it.
 const (
-	ReasonUnpublished   Reason = "unpublished"    // the broadcaster stopped
-	ReasonDisconnected  Reason = "disconnected"   // the connection broke without a word
-	ReasonReplaced      Reason = "replaced"       // a newer session took the stream over with the same key
-	ReasonShutdown      Reason = "shutdown"       // this server stops
-	ReasonTimeout       Reason = "timeout"        // nothing arrived for too long
-	ReasonNoMedia       Reason = "no media"       // published, and then sent no picture or sound
-	ReasonSlowSetup     Reason = "slow setup"     // connected, and did not publish in time
-	ReasonWrongKey      Reason = "wrong key"      // no stream has this key
-	ReasonKeyInURL      Reason = "key in URL"     // the key came in a query, where proxies and logs keep it
-	ReasonBadName       Reason = "bad name"       // no stream name or application of ours
-	ReasonTooMany       Reason = "too many"       // the limit of sessions or connections is reached
-	ReasonBadHandshake  Reason = "bad handshake"  // not this protocol, or not a version we know
-	ReasonBadMessage    Reason = "bad message"    // the protocol's rules or our limits were broken
-	ReasonBadMedia      Reason = "bad media"      // coded media that cannot be read
-	ReasonUnsupported   Reason = "unsupported"    // a codec or command we do not take
-	ReasonNotPublishing Reason = "not publishing" // asked to play instead of publish
-	ReasonUnreachable   Reason = "unreachable"    // a source that is pulled does not answer
-	ReasonForbidden     Reason = "forbidden"      // a source that is pulled is where none may be
-	ReasonInternal      Reason = "internal error" // our fault
+	ReasonUnpublished   Reason = "unpublished"      // the broadcaster stopped
+	ReasonDisconnected  Reason = "disconnected"     // the connection broke without a word
+	ReasonReplaced      Reason = "replaced"         // a newer session took the stream over with the same key
+	ReasonShutdown      Reason = "shutdown"         // this server stops
+	ReasonTimeout       Reason = "timeout"          // nothing arrived for too long
+	ReasonNoMedia       Reason = "no media"         // published, and then sent no picture or sound
+	ReasonSlowSetup     Reason = "slow setup"       // connected, and did not publish in time
+	ReasonNoPath        Reason = "no media path"    // signalling came through, and media did not
+	ReasonWrongKey      Reason = "wrong key"        // no stream has this key
+	ReasonWrongSecret   Reason = "wrong passphrase" // of the connection's encryption: missing, wrong, or where there is none
+	ReasonKeyInURL      Reason = "key in URL"       // the key came in a query, where proxies and logs keep it
+	ReasonBadName       Reason = "bad name"         // no stream name or application of ours
+	ReasonTooMany       Reason = "too many"         // the limit of sessions or connections is reached
+	ReasonBadHandshake  Reason = "bad handshake"    // not this protocol, or not a version we know
+	ReasonBadMessage    Reason = "bad message"      // the protocol's rules or our limits were broken
+	ReasonBadMedia      Reason = "bad media"        // coded media that cannot be read
+	ReasonUnsupported   Reason = "unsupported"      // a codec or command we do not take
+	ReasonNeedsLadder   Reason = "needs ladder"     // sound that no player takes as it is, and nothing here encodes it
+	ReasonUnreachable   Reason = "unreachable"      // a source that we pull from does not answer
+	ReasonRefused       Reason = "refused"          // a source that we pull from does not want us
+	ReasonNotPublishing Reason = "not publishing"   // asked to play instead of publish
+	ReasonInternal      Reason = "internal error"   // our fault
 )
 
 var fixes = map[Reason]string{
@@ -37,15 +40,18 @@ var fixes = map[Reason]string{
 	ReasonTimeout:       "Check the encoder's network; lower its bitrate if the upload is too slow for it.",
 	ReasonNoMedia:       "Start the encoder's outputs: a session must send a picture or sound within 10 s.",
 	ReasonSlowSetup:     "Check that the encoder speaks this protocol on this port.",
+	ReasonNoPath:        "Let UDP and TCP through to this server's media port (8189), and set webrtc.host to its public address if it is behind a NAT.",
 	ReasonWrongKey:      "Copy the stream key again. OBS: Settings → Stream → Stream Key.",
 	ReasonKeyInURL:      "Give the key as the password, as in rtsp://user:KEY@HOST:8554/STREAM, and change it: it may stand in logs.",
-	ReasonBadName:       "OBS: Settings → Stream → Server must end in /live.",
+	ReasonBadName:       "OBS: Settings → Stream → Server must end in /live. With SRT the streamid is KEY, publish:STREAM:KEY or #!::m=publish,r=STREAM,s=KEY.",
+	ReasonWrongSecret:   "Set the encoder's SRT passphrase to the server's srt.passphrase: 10 to 79 characters, on both sides or on none.",
+	ReasonNeedsLadder:   "Choose AAC in the encoder, or start the server with --ladder auto.",
+	ReasonUnreachable:   "Check the address in pulls, and that what sends there runs.",
+	ReasonRefused:       "Check the user, the password, the streamid and the passphrase of the address in pulls.",
 	ReasonTooMany:       "Stop a session that is not needed.",
-	ReasonBadHandshake:  "Use rtmp:// for this port, or rtmps:// for the TLS port.",
-	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
-	ReasonUnsupported:   "Choose H.264 (or HEVC, AV1) and AAC in the encoder. OBS: Settings → Output → Encoder.",
-	ReasonUnreachable:   "Check the address of the pull, and that its source is on and can be reached from here.",
-	ReasonForbidden:     "Pull from an address of one host; link-local, multicast and unspecified addresses are none.",
+	ReasonBadHandshake:  "Use the protocol and the version of this port: rtmp:// or rtmps://, or SRT 1.4.1 or newer.",
+	ReasonBadMedia:      "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
+	ReasonUnsupported:   "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
 	ReasonNotPublishing: "Watch the stream in a browser or an HLS player; this port only takes publishers.",
 }
 

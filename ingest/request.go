@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stagecast/stagecast/internal/media"
@@ -17,6 +18,25 @@ type Request struct {
 	Remote string // address and port of the peer
 	Agent  string // what the encoder calls itself, cut to a sane length and printable
 	Clock  WireClock
+
+	// Check, where set, is asked once it is known which stream the key opens, before the session is admitted; its error,
+	// an *Error, refuses. A protocol whose connections have secrets of their own compares them there.
+	Check func(stream string) error
+}
+
+// maxKeySize bounds what is compared with the keys.
+const maxKeySize = 256
+
+// IsKey reports whether s has the form of a key or of a stream's name: the unreserved characters of a URL (RFC 3986, 2.3),
+// and not "." or "..".
+func IsKey(s string) bool {
+	if s == "" || len(s) > maxKeySize || s == "." || s == ".." {
+		return false
+	}
+	return strings.IndexFunc(s, func(c rune) bool {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		return !letter && !strings.ContainsRune("-._~", c)
+	}) < 0
 }
 
 // WireClock describes the timestamps of a protocol's units.

@@ -20,7 +20,7 @@ const pictureWait = 3 * media.VideoClockRate
 // broken encoder to carry a stream off into the future.
 const maxOffset = 5 * media.VideoClockRate
 
-// Session is one admitted broadcaster. Its methods are for one goroutine, except Done, Cause and Stream.
+// Session is one admitted broadcaster. Its methods are for one goroutine, except Done, Cause, Stream and Link.
 type Session struct {
 	gate    *Gate
 	request Request // without its key
@@ -50,7 +50,7 @@ func (s *Session) Stream() string { return s.stream }
 // Describe says what tracks follow: at most one picture and one sound, in any order, with IDs of the caller's choice.
 // Only ID, Codec, Config, and what the wire itself declares (FrameRate, Bitrate, Language) need be set; the rest is read
 // from Config. It may be called again when a decoder configuration changes or a track joins; with nothing changed that is
-// a no-op. The error is an *Error with ReasonBadMedia or ReasonUnsupported.
+// a no-op. The error is an *Error with ReasonBadMedia, ReasonUnsupported or ReasonNeedsLadder.
 func (s *Session) Describe(tracks []media.Track) error {
 	complete := make([]media.Track, len(tracks))
 	kinds := make(map[media.Kind]bool)
@@ -59,6 +59,9 @@ func (s *Session) Describe(tracks []media.Track) error {
 			return Errorf(ReasonUnsupported, "a second track of its kind, or an unknown codec: %q", t.Codec)
 		}
 		kinds[t.Kind()] = true
+		if s.gate.pass && !t.Codec.Playable() {
+			return Errorf(ReasonNeedsLadder, "%s sound, and the ladder is off", t.Codec)
+		}
 		if err := cmaf.Complete(&t); err != nil {
 			return &Error{Reason: ReasonBadMedia, Err: err}
 		}

@@ -16,19 +16,12 @@ import (
 // starts from the slot of the first picture and never outruns the clock, because no segment is shorter than its slot: a
 // packager that starts anew, from the clock again, never falls back behind what was listed.
 
-// cut is where a leader's segment began.
-type cut struct {
-	number int64
-	at     int64 // PTS in ticks of media.VideoClockRate
-}
-
 // followLimit bounds the units that wait for the leader's next cut.
 const followLimit = 256
 
 // lead is the state of cutting by a picture.
 type lead struct {
 	leader  *rendition // nil: aligned
-	cuts    []cut      // the open segment's and those that a follower has not reached yet
 	decoded int64      // the leader's newest DTS in ticks of media.VideoClockRate: no cut comes before it any more
 	waiting []media.AccessUnit
 }
@@ -45,13 +38,13 @@ func (r *rendition) slot(pts int64) int64 {
 func (p *Packager) aligned(r *rendition, u media.AccessUnit) {
 	slot := r.slot(u.PTS)
 	if r.track.Kind() == media.Video && !u.RandomAccess && slot > r.number {
-		if !r.opened {
+		if !r.opened || r.inGap() {
 			r.dropped++ // a segment starts with a random access point or not at all
 			return
 		}
 		slot = r.number
 	}
-	if slot < r.number || slot == r.number && r.inGap() {
+	if slot < max(r.number, r.begins) || slot == r.number && r.inGap() {
 		r.dropped++ // it comes too late: the segment it belongs to has been closed
 		return
 	}
@@ -80,7 +73,7 @@ func (p *Packager) led(r *rendition, u media.AccessUnit) {
 		return
 	}
 	at := media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
-	if len(l.waiting) > 0 || !l.decided(at, l.leader.segment) {
+	if len(l.waiting) > 0 || !l.decided(at) {
 		if l.waiting = append(l.waiting, u); len(l.waiting) < followLimit {
 			return
 		}
@@ -99,73 +92,45 @@ func (p *Packager) decide() {
 	}
 }
 
-// cut notes where the leader's segment begins. Where nothing follows, the oldest are forgotten.
-func (l *lead) cut(c cut) {
-	if n := len(l.cuts); n > 0 && l.cuts[n-1].number == c.number {
-		l.cuts[n-1].at = c.at // the gap before it had been taken to end there
-		return
+// start is where the leader's segment with the given number begins, in ticks of media.VideoClockRate; not known before
+// there is media of it, or a gap in its place.
+func (l *lead) start(number int64) (at int64, known bool) {
+	r := l.leader
+	i := number - (r.number - int64(len(r.listed)))
+	switch {
+	case i >= 0 && i < int64(len(r.listed)):
+		return r.listed[i].at, true
+	case number == r.number && r.head != nil:
+		return r.headAt, true
 	}
-	if len(l.cuts) == followLimit {
-		l.cuts = append(l.cuts[:0:0], l.cuts[followLimit/2:]...)
-	}
-	l.cuts = append(l.cuts, c)
-}
-
-// leaderGap lets the followers go on while gaps are listed for the leader: they cut where its gaps begin.
-func (p *Packager) leaderGap() {
-	l := p.lead.leader
-	p.lead.cut(cut{l.number, media.Ticks(p.gapStart(l), media.VideoClockRate)})
-	p.decide()
-}
-
-// endLeaderGap lists what is missing of the time before u, for which no whole gap was due yet: the followers have gone on
-// meanwhile, and their open segment would else become longer than the target duration.
-func (p *Packager) endLeaderGap(r *rendition, u media.AccessUnit) {
-	if len(r.listed) == 0 || !r.listed[len(r.listed)-1].segment.Gap || r.fresh {
-		return
-	}
-	const much = 400 * time.Millisecond // a segment may be rounded down by less than half a second
-	rest := func() time.Duration { return media.Time(u.PTS, r.track.ClockRate).Sub(p.gapStart(r)) }
-	for rest() > p.config.SegmentDuration+much {
-		p.reach(r, r.number+1)
-		p.leaderGap()
-	}
-	if rest := rest(); rest > much {
-		r.shortGap(p.gapStart(r), rest)
-		p.put(r, nil, nil, false)
-	}
+	return 0, false
 }
 
 // decided reports whether it is known which of the leader's segments a time belongs to.
-func (l *lead) decided(at, segment int64) bool {
-	if len(l.cuts) == 0 {
-		return false
+func (l *lead) decided(at int64) bool {
+	last, known := l.start(l.leader.number)
+	if !known {
+		if last, known = l.start(l.leader.number - 1); !known {
+			return false
+		}
 	}
-	last := l.cuts[len(l.cuts)-1].at
-	return at <= l.decoded || at < last+segment-segment/8
+	return at <= l.decoded || at < last+l.leader.segment-l.leader.segment/8
 }
 
 func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 	long := r.opened && u.PTS-r.openPTS >= r.segment-u.Duration/2-media.BoundarySlack
-	if u.RandomAccess && long || r.opened && p.overflows(r, u) {
+	if !r.inGap() && (u.RandomAccess && long || r.opened && p.overflows(r, u)) {
 		p.close(r)
 	}
-	if !r.opened && (!u.RandomAccess && !p.forced || r.afterGap(u)) {
-		r.dropped++
-		return
-	}
-	if r.inGap() { // it ends here, for all renditions
-		for _, o := range p.order {
-			if o.inGap() {
-				o.keepHint()
-				o.endGap()
-				p.put(o, nil, nil, false)
-			}
+	if r.inGap() || !r.opened {
+		at := media.Time(u.PTS, r.track.ClockRate)
+		if !u.RandomAccess && !p.forced || r.tooLate(at) {
+			r.dropped++
+			return
 		}
-	}
-	if !r.opened {
-		p.endLeaderGap(r, u)
-		p.lead.cut(cut{r.number, u.PTS})
+		if r.inGap() || r.gapBefore() && r.gapDue(r.listedEnd(), at) {
+			p.endGapAt(r, at)
+		}
 		p.forced = false
 	}
 	p.add(r, u)
@@ -204,38 +169,38 @@ func (r *rendition) mayEnd(frame int64) bool {
 	return r.lastTicks == 0 || max(apart, -apart) <= 2*frame
 }
 
-// overlap is by how much media may start before the end of a gap that was listed for it too soon: date-times must not
-// overlap by a second or more (RFC 8216bis, EXT-X-PROGRAM-DATE-TIME).
-const overlap = 900 * time.Millisecond
-
-// afterGap reports that a unit belongs to a time for which a gap has been listed.
-func (r *rendition) afterGap(u media.AccessUnit) bool {
-	if len(r.listed) == 0 {
-		return false
+// tooLate reports that a time lies so far before the end of what has been listed as a gap that no segment can start there.
+func (r *rendition) tooLate(at time.Time) bool {
+	switch {
+	case r.inGap():
+		return at.Before(r.edge().Add(-overlap)) || !at.After(r.head.ProgramDateTime)
+	case r.gapBefore():
+		last := r.listed[len(r.listed)-1].segment
+		return at.Before(r.listedEnd().Add(-overlap)) || !at.After(last.ProgramDateTime)
 	}
-	last := r.listed[len(r.listed)-1].segment
-	return last.Gap && media.Time(u.PTS, r.track.ClockRate).Before(last.ProgramDateTime.Add(last.Duration-overlap))
+	return false
 }
 
 func (p *Packager) follows(r *rendition, u media.AccessUnit, at int64) {
 	l := &p.lead
-	if len(l.cuts) == 0 || !r.opened && at < l.cuts[0].at-media.VideoClockRate/20 {
-		r.dropped++ // sound from before the first picture
+	start, known := l.start(r.number)
+	if !known || r.number < r.begins || !r.opened && at < start-media.VideoClockRate/40 {
+		r.dropped++ // sound from before the first picture, or of a time that is over
 		return
 	}
-	if !r.opened {
-		p.reach(r, l.cuts[0].number)
+	for next, known := l.start(r.number + 1); known && at >= next; next, known = l.start(r.number + 1) {
+		p.reach(r, r.number+1)
 	}
-	for len(l.cuts) > 1 && at >= l.cuts[1].at {
-		p.reach(r, l.cuts[1].number)
-		l.cuts = l.cuts[1:]
+	if r.inGap() {
+		r.dropped++
+		return
 	}
 	p.add(r, u)
-	next := media.Rescale(u.PTS+u.Duration, r.track.ClockRate, media.VideoClockRate)
-	switch {
-	case len(l.cuts) > 1 && next >= l.cuts[1].at:
+	end := media.Rescale(u.PTS+u.Duration, r.track.ClockRate, media.VideoClockRate)
+	switch next, known := l.start(r.number + 1); {
+	case known && end >= next:
 		p.close(r)
-	case r.full() && l.decided(next, l.leader.segment):
+	case r.full() && l.decided(end):
 		p.part(r)
 	}
 }

@@ -32,6 +32,7 @@ type film struct {
 	late     time.Duration        // every unit arrives that much after its time
 	silent   bool                 // there is no sound
 	missing  func(time.Time) bool // pictures that never come
+	ahead    time.Duration        // by how much the sound is sent before its picture
 	config   string               // avcC when empty
 	language string
 }
@@ -83,8 +84,9 @@ func (s *stage) show(f film) *showing {
 		key.Stage = hub.Ladder
 	}
 	now := media.Ticks(time.Now(), media.VideoClockRate)
-	w := &showing{film: f, s: s, lattice: media.Lattice{Rate: f.rate}, samples: media.Rescale(now, media.VideoClockRate, 48000) / 1024 * 1024}
-	w.first = w.lattice.Index(now)
+	w := &showing{film: f, s: s, lattice: media.Lattice{Rate: f.rate}}
+	w.first = w.lattice.Index(now) + 1 // media of a stream never go back
+	w.samples = media.Rescale(w.lattice.Ticks(w.first), media.VideoClockRate, 48000) / 1024 * 1024
 	var err error
 	w.pub, err = s.hub.Publish(key, time.Now().UnixMilli(), tracks)
 	require.NoError(s.t, err)
@@ -101,7 +103,7 @@ func (w *showing) play(d time.Duration) {
 		}
 		time.Sleep(time.Until(media.Time(at, media.VideoClockRate).Add(w.late)))
 		w.picture(at)
-		for ; !w.silent && w.samples*90000/48000 < at; w.samples += 1024 {
+		for ; !w.silent && w.samples*90000/48000 < at+media.Rescale(int64(w.ahead), 1e9, 90000); w.samples += 1024 {
 			w.write(media.AccessUnit{Track: 9, DTS: w.samples, PTS: w.samples, Duration: 1024, RandomAccess: true, Payload: []byte{1, byte(w.samples >> 10), 3}})
 		}
 		synctest.Wait()

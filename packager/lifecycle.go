@@ -3,22 +3,45 @@ package packager
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
-// arrive notes when a unit came and how far behind media time that was, by which it is told later what is overdue.
+// arrive notes when a unit came and how long after its time, by which it is told later what is due.
 func (r *rendition) arrive(u media.AccessUnit, now time.Time) {
 	r.arrived = now
 	r.lag = now.Sub(media.Time(u.DTS+u.Duration, r.track.ClockRate))
 }
 
-// lost ends the current publication: everything open is closed, and the stream waits. It returns for how long.
+// lost ends the current publication: what waits is placed, gaps are listed from there on, and the stream waits. It returns
+// for how long.
 func (p *Packager) lost(reason error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.flush()
+	p.started = false
+	if p.published {
+		p.away = true
+		p.cutLost()
+		p.fillAll(time.Now())
+	}
+	if errors.Is(reason, hub.ErrReplaced) {
+		return p.config.Grace
+	}
+	p.state = Reconnecting
+	p.present()
+	if errors.Is(reason, hub.ErrEnded) {
+		return p.config.EndGrace
+	}
+	p.log.Warn("encoder lost, waiting for it", "reason", reason, "grace", p.config.Grace)
+	return p.config.Grace
+}
+
+// flush places the units that wait for what does not come any more.
+func (p *Packager) flush() {
 	for _, r := range p.order {
 		if r.held != nil {
 			u := *r.held
@@ -32,24 +55,38 @@ func (p *Packager) lost(reason error) time.Duration {
 		p.follows(r, u, media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate))
 	}
 	p.lead.waiting = nil
+}
+
+// cutLost closes the segments that were open when the publication was lost, where the gap can begin with the next: always
+// where segments are counted; where the clock numbers them only when little is missing to the end of the slot. Else the gap
+// goes on within the segment.
+func (p *Packager) cutLost() {
+	short := true
+	var furthest int64
 	for _, r := range p.order {
-		p.cutShort(r)
+		furthest = max(furthest, r.number)
+		if r.opened {
+			end := r.head.ProgramDateTime.Add(span(r.ticks, r.track.ClockRate))
+			short = short && p.slotStart(r.number+1).Sub(end) <= r.config.Profile.PartTarget()
+		}
 	}
-	if p.started {
-		p.level(0)
+	lostAt := furthest
+	for _, r := range p.order {
+		if r.opened && !r.inGap() && (short || p.lead.leader != nil || r.number < furthest) {
+			p.cutShort(r)
+		} else if r.opened {
+			p.part(r)
+		}
+		if lostAt = max(lostAt, r.number); len(r.parts) > 0 {
+			lostAt = max(lostAt, r.number+1)
+		}
 	}
-	p.started = false
-	p.step = p.firstGap(time.Now())
-	if errors.Is(reason, hub.ErrReplaced) {
-		return p.config.Grace
+	if r := p.lead.leader; r != nil && r.head == nil {
+		r.openGap(p.gapStart(r)) // the others' gaps go by it
 	}
-	p.state = Reconnecting
-	p.present()
-	if errors.Is(reason, hub.ErrEnded) {
-		return p.config.EndGrace
+	for _, r := range p.order {
+		r.lostAt = lostAt
 	}
-	p.log.Warn("encoder lost, waiting for it", "reason", reason, "grace", p.config.Grace)
-	return p.config.Grace
 }
 
 // end closes the broadcast: EXT-X-ENDLIST in every playlist.
@@ -57,9 +94,12 @@ func (p *Packager) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state = Ended
+	p.away = false
 	for _, r := range p.order {
-		if r.inGap() {
-			r.gap(p.gapStart(r))
+		if p.published && r.inGap() {
+			p.endGap(r)
+		} else if p.published {
+			p.close(r)
 		}
 		p.put(r, nil, nil, true)
 	}
@@ -73,7 +113,7 @@ func (p *Packager) end() {
 	p.target, p.forcedCuts = 0, 0
 }
 
-// silence is for how long nothing must have come of a rendition before gaps are listed for it.
+// silence is for how long nothing must have come of a rendition before gaps are listed for it while others go on.
 const silence = time.Second
 
 // watch lists gaps for what does not come.
@@ -92,85 +132,68 @@ func (p *Packager) watch(ctx context.Context) error {
 	}
 }
 
-// overdue closes segments and lists gaps whose time has passed, so that the playlist never freezes.
-//
-// RFC 8216bis, 6.2.1: a new Media Segment is published no later than 1.5 target durations after the one before.
+// overdue lists gaps for what should have been listed by now, so that the playlist never freezes.
 func (p *Packager) overdue(now time.Time) {
-	switch p.state {
-	case Starting: // a rendition that nothing comes of does not hold up the others
+	switch {
+	case p.state == Starting: // a rendition that nothing comes of does not hold up the others
 		for _, r := range p.order {
 			if len(r.listed) > 0 && now.After(r.listedAt.Add(p.config.SegmentDuration)) {
 				p.level(r.number)
 			}
 		}
-	case Reconnecting:
-		p.fill(now)
-	case Live:
-		for _, r := range p.order {
-			if len(r.listed) == 0 || now.Sub(r.arrived) < silence {
-				continue // what comes slowly still comes
-			}
-			for p.late(r, now) {
-				if r.opened {
-					p.cutShort(r)
-				} else {
-					p.reach(r, r.number+1)
-				}
-				if r == p.lead.leader {
-					p.leaderGap()
-				}
+	case p.published && p.state != Ended:
+		p.fillAll(now)
+	}
+}
+
+// fillAll lists the gaps that are due.
+func (p *Packager) fillAll(now time.Time) {
+	var lag time.Duration
+	for _, r := range p.order {
+		lag = max(lag, r.lag)
+	}
+	until := now.Add(-lag)
+	for _, r := range p.order {
+		switch {
+		case len(r.listed) == 0: // a playlist does not begin with a gap
+		case p.away:
+			p.fill(r, math.MaxInt64, until)
+		case r.number < r.begins: // the encoder is back, and what it sends belongs to a segment to come
+			p.fill(r, r.begins, until)
+		case p.stalled(r, now):
+			p.part(r)
+			p.fill(r, math.MaxInt64, until)
+			if r == p.lead.leader {
+				p.decide()
 			}
 		}
 	}
 }
 
-// fill lists the parts that are due of the time in which the encoder is away, or is back and has no segment to offer yet.
-// All renditions step together.
-func (p *Packager) fill(now time.Time) {
-	for target := p.config.Profile.PartTarget(); p.target != 0 && !now.Before(p.step); p.step = p.step.Add(target) {
-		for _, r := range p.order {
-			if r.opened || p.started && r.number >= r.begins {
-				continue
-			}
-			r.gapPart(p.gapStart(r))
-			r.trim()
-			p.put(r, nil, nil, false)
-		}
+// stalled reports that nothing comes of r that can be listed, while others go on, and that its segment is due.
+func (p *Packager) stalled(r *rendition, now time.Time) bool {
+	if !p.started {
+		return false
 	}
-}
-
-// firstGap is when the first part of a gap is due. Aligned segments are numbered by the clock: gaps must not run far ahead
-// of it, or the encoder, once it is back, has to wait for the clock; nor may they keep the players waiting.
-func (p *Packager) firstGap(now time.Time) time.Time {
-	target := p.config.Profile.PartTarget()
-	if p.lead.leader != nil || len(p.order) == 0 {
-		return now.Add(target)
+	if r.inGap() || !r.opened && r.gapBefore() {
+		return true // whether anything comes or not, it cannot be listed before the next segment
 	}
-	due := p.gapStart(p.order[0]).Add(target + p.order[0].lag)
-	latest := now.Add(p.config.SegmentDuration * 65 / 100)
-	if due.After(latest) {
-		return latest
+	if now.Sub(r.arrived) < silence {
+		return false // what comes slowly still comes
 	}
-	return due
+	length := p.config.SegmentDuration
+	if p.lead.leader != nil {
+		length = max(length, time.Duration(p.target)*time.Second)
+	}
+	return now.After(r.listedAt.Add(length * 14 / 10))
 }
 
 // cutShort closes a segment whose end does not come.
 func (p *Packager) cutShort(r *rendition) {
-	if r.opened && len(r.samples) == 0 {
+	if len(r.samples) == 0 {
 		r.keepHint()
-		r.ticks += r.lastUnit
 	}
 	p.close(r)
-}
-
-// late reports that r's open segment should have been listed by now.
-func (p *Packager) late(r *rendition, now time.Time) bool {
-	length := p.config.SegmentDuration
-	slack := length * 3 / 10
-	if p.lead.leader != nil {
-		length = max(length, time.Duration(p.target)*time.Second)
-	}
-	return now.After(p.gapStart(r).Add(length+r.lag+slack)) || now.After(r.listedAt.Add(length*14/10))
 }
 
 // level brings every rendition to the segment with the given number, or to the furthest that any has reached.

@@ -42,7 +42,7 @@ type Packager struct {
 	byName     map[string]*rendition
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
-	step       time.Time          // when the next part of a gap is due while the encoder is away
+	away       bool               // there is no publication, or none of its segments has begun: gaps are listed for all renditions
 	early      []media.AccessUnit // units that came before it was
 	lead       lead
 	forced     bool // the leader's next segment starts without a key frame
@@ -140,7 +140,7 @@ func (p *Packager) pack(ctx context.Context, pub *hub.Publication) error {
 func (p *Packager) begin(pub *hub.Publication) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state == Idle || p.state == Ended {
+	if p.state == Idle || p.state == Ended || !p.published {
 		p.token = strconv.FormatInt(pub.ID, 36)
 		p.since = time.Now().UTC()
 		p.state, p.published = Starting, false
@@ -150,7 +150,6 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		}
 	}
 	gone := p.byName
-	epoch := epochAfter(gone)
 	p.byName, p.byTrack, p.order = make(map[string]*rendition), make(map[int]*rendition), nil
 	p.lead = lead{}
 	for _, t := range pub.Tracks {
@@ -163,9 +162,6 @@ func (p *Packager) begin(pub *hub.Publication) error {
 			return err
 		}
 		r.fresh, r.begins, r.lastTicks = r.number > 0, math.MaxInt64, 0
-		if !r.fresh {
-			r.discs = epoch // it joins where the others have a discontinuity
-		}
 		p.byName[t.Rendition], p.byTrack[t.ID] = r, r
 		p.order = append(p.order, r)
 		if t.Kind() == media.Video && !t.Aligned {
@@ -180,18 +176,6 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	p.present()
 	p.log.Info("packaging", "renditions", len(p.order), "profile", string(p.config.Profile))
 	return nil
-}
-
-// epochAfter is the Discontinuity Sequence Number of what a new publication brings to renditions.
-//
-// RFC 8216bis, 6.2.4: matching content has the same Discontinuity Sequence Number in all Media Playlists.
-func epochAfter(renditions map[string]*rendition) (epoch int64) {
-	for _, r := range renditions {
-		if r.number > 0 {
-			epoch = max(epoch, r.discs+1)
-		}
-	}
-	return epoch
 }
 
 // resign gives the presentation a new generation if its renditions or their codecs have changed.
@@ -256,28 +240,77 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 		}
 		return false
 	}
+	if p.away && !p.endAway(r, u) {
+		return false
+	}
 	number := r.slot(u.PTS)
+	if r == p.lead.leader && len(r.listed) > 0 {
+		number = r.number // it is counted on
+	}
 	for _, o := range p.order {
 		number = max(number, o.number)
-		if o.inGap() {
-			number = max(number, o.number+1)
+		if o.inGap() || o.opened {
+			number = max(number, o.number+1) // what is open is the last publication's
 		}
 	}
-	p.started = true
-	for _, o := range p.order {
-		if len(o.listed) == 0 {
-			o.number = number
-		}
-		o.begins = number
-	}
+	p.started, p.away = true, false
+	p.beginAt(number)
 	early := p.early
 	p.early = nil
 	for _, e := range early {
-		if o := p.byTrack[e.Track]; media.Rescale(e.PTS, o.track.ClockRate, r.track.ClockRate) >= u.PTS-r.track.ClockRate/20 {
+		if o := p.byTrack[e.Track]; media.Rescale(e.PTS, o.track.ClockRate, r.track.ClockRate) >= u.PTS-r.track.ClockRate/40 {
 			p.unit(e)
 		}
 	}
 	return true
+}
+
+// endAway ends the gaps that were listed while the encoder was away, where segments are counted: the unit begins the next.
+// It reports false for a unit of a time that has been listed as a gap.
+func (p *Packager) endAway(r *rendition, u media.AccessUnit) bool {
+	if r != p.lead.leader {
+		return true
+	}
+	at := media.Time(u.PTS, r.track.ClockRate)
+	if r.tooLate(at) {
+		r.dropped++
+		return false
+	}
+	if r.gapDue(p.gapStart(r), at) {
+		for _, o := range p.order {
+			if len(o.listed) > 0 {
+				p.endGapAt(o, at)
+			}
+		}
+	}
+	return true
+}
+
+// beginAt makes the publication's first segment the one with the given number. A rendition that joins has the number of
+// discontinuities there that the others have.
+//
+// RFC 8216bis, 6.2.4: matching content has the same Discontinuity Sequence Number in all Media Playlists.
+func (p *Packager) beginAt(number int64) {
+	var discs int64
+	for _, o := range p.order {
+		after := o.discs
+		if o.fresh {
+			after++
+		}
+		if o.lostAt < number {
+			after++
+		}
+		discs = max(discs, after)
+	}
+	for _, o := range p.order {
+		if len(o.listed) == 0 {
+			o.number = number
+			if !o.fresh {
+				o.discs = discs
+			}
+		}
+		o.begins = number
+	}
 }
 
 func (p *Packager) hasVideo() bool {
@@ -294,6 +327,7 @@ func (p *Packager) add(r *rendition, u media.AccessUnit) {
 	if part := r.add(u); part != nil {
 		p.put(r, part, nil, false)
 	}
+	r.lag = r.arrived.Sub(r.head.ProgramDateTime) - span(r.ticks, r.track.ClockRate)
 }
 
 // part closes r's open part and hands it on.
@@ -336,32 +370,10 @@ func (p *Packager) settleTarget(r *rendition) {
 
 // reach closes what r has open and lists gaps, so that its open segment is the one with the given number.
 func (p *Packager) reach(r *rendition, number int64) {
-	p.close(r)
-	if r.number >= number {
-		return
+	if !r.inGap() {
+		p.close(r)
 	}
-	for r.number < number {
-		r.gap(p.gapStart(r)) // one that is open is completed first
-	}
-	r.trim()
-	p.put(r, nil, nil, false)
-}
-
-// gapStart is the date-time of a gap that r lists next.
-func (p *Packager) gapStart(r *rendition) time.Time {
-	if p.lead.leader == nil {
-		return time.Unix(r.number*int64(p.config.SegmentDuration/time.Second), 0).UTC()
-	}
-	if l := p.lead.leader; r != l {
-		if i := r.number - (l.number - int64(len(l.listed))); i >= 0 && i < int64(len(l.listed)) {
-			return l.listed[i].segment.ProgramDateTime
-		}
-	}
-	if n := len(r.listed); n > 0 {
-		last := r.listed[n-1].segment
-		return last.ProgramDateTime.Add(last.Duration)
-	}
-	return time.Now().UTC()
+	p.fill(r, number, forever)
 }
 
 // put hands on what has come of r, with its playlist as it then is.

@@ -3,6 +3,7 @@ package packager
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"strconv"
 	"time"
 
@@ -24,15 +25,17 @@ type rendition struct {
 	mapped string  // name of the current header
 
 	// The segment that is being filled.
-	number       int64 // its Media Sequence Number
-	fresh        bool  // the next segment stands after a discontinuity
-	begins       int64 // number of the first segment of the current publication
-	opened       bool  // it has media
-	openPTS      int64 // of its first unit
-	ticks        int64 // of media in its parts and in the open part
+	number       int64        // its Media Sequence Number
+	begins       int64        // number of the first segment of the current publication
+	fresh        bool         // that segment is still to come, and stands after a discontinuity
+	lostAt       int64        // number of the first segment after the media of a lost publication; none is that large once it has begun
+	opened       bool         // it has media
+	openPTS      int64        // of its first unit
+	headAt       int64        // its start in ticks of media.VideoClockRate
+	ticks        int64        // of media in its parts and in the open part
+	head         *hls.Segment // nil before it has media or is known to be a gap
 	parts        []hls.Part
 	chunks       [][]byte
-	head         *hls.Segment
 	sequence     uint32 // of the last chunk
 	listed       []*listing
 	discs        int64 // discontinuities so far
@@ -41,7 +44,7 @@ type rendition struct {
 	bits         int64 // of the segments in listed
 	dropped      int64
 	arrived      time.Time     // when the newest unit came
-	lag          time.Duration // of its arrival over its end in media time
+	lag          time.Duration // how long after their time units come
 	listedAt     time.Time     // when the newest segment was listed
 	units        int64         // in the open segment
 	measuredRate float64       // units per second in the last segment
@@ -50,20 +53,21 @@ type rendition struct {
 	samples   []cmaf.Sample
 	partDTS   int64
 	partTicks int64
+	room      int64 // ticks of media that the part can hold
 	lastUnit  int64 // length of the newest unit in ticks
-	endPTS    int64 // end of the newest unit, for gaps
 	held      *media.AccessUnit
 }
 
 // listing is a segment of the playlist with what only the packager needs to know of it.
 type listing struct {
 	segment *hls.Segment
+	at      int64 // its start in ticks of media.VideoClockRate
 	disc    int64 // its Discontinuity Sequence Number
 	bits    int64
 }
 
 func newRendition(c Config, token string) *rendition {
-	return &rendition{config: c, token: token}
+	return &rendition{config: c, token: token, lostAt: math.MaxInt64}
 }
 
 // use makes t the track that the rendition's units belong to from now on.
@@ -105,14 +109,17 @@ func (r *rendition) partName(number int64, index int) string {
 // RFC 8216bis, EXT-X-PART: a part's duration MUST NOT exceed PART-TARGET, so a part is closed before the unit that would
 // cross it.
 func (r *rendition) add(u media.AccessUnit) (closed *Object) {
-	if len(r.samples) > 0 && r.partTicks+u.Duration > r.target {
+	if len(r.samples) > 0 && r.partTicks+u.Duration > r.room {
 		closed = r.closePart()
 	}
 	if !r.opened {
 		r.open(u)
 	}
 	if len(r.samples) == 0 {
-		r.partDTS = u.DTS
+		r.partDTS, r.room = u.DTS, r.target
+		if hole := r.hole(r.head.ProgramDateTime); len(r.parts) == 0 && hole > 0 {
+			r.room -= int64(hole/time.Microsecond) * r.track.ClockRate / 1e6
+		}
 	}
 	r.samples = append(r.samples, cmaf.Sample{
 		Duration: uint32(u.Duration), CompositionOffset: int32(u.PTS - u.DTS), RandomAccess: u.RandomAccess, Payload: u.Payload,
@@ -121,8 +128,16 @@ func (r *rendition) add(u media.AccessUnit) (closed *Object) {
 	r.ticks += u.Duration
 	r.lastUnit = u.Duration
 	r.units++
-	r.endPTS = u.PTS + u.Duration
 	return closed
+}
+
+// hole is what was left out before a segment that starts at a time, as at the beginning of a publication; 0 where it is
+// little. Its first part is that much shorter, and so comes in time.
+func (r *rendition) hole(start time.Time) time.Duration {
+	if len(r.listed) == 0 || start.Sub(r.listedEnd()) < little {
+		return 0
+	}
+	return min(start.Sub(r.listedEnd()), r.config.Profile.PartTarget()*19/20)
 }
 
 // full reports that no further unit like the last one fits into the open part.
@@ -130,18 +145,15 @@ func (r *rendition) full() bool {
 	if len(r.samples) == 0 {
 		return false
 	}
-	return r.partTicks+int64(r.samples[len(r.samples)-1].Duration) > r.target
+	return r.partTicks+int64(r.samples[len(r.samples)-1].Duration) > r.room
 }
 
 func (r *rendition) open(u media.AccessUnit) {
 	r.opened, r.openPTS = true, u.PTS
+	r.headAt = media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
 	r.head = &hls.Segment{
-		URI: r.segmentName(r.number), Map: r.mapped, Discontinuity: r.fresh,
+		URI: r.segmentName(r.number), Map: r.mapped, Discontinuity: r.breaks(),
 		ProgramDateTime: media.Time(u.PTS, r.track.ClockRate),
-	}
-	if r.fresh {
-		r.discs++
-		r.fresh = false
 	}
 }
 
@@ -179,73 +191,25 @@ func (r *rendition) closeSegment() *Object {
 		r.measuredRate = float64(r.units*r.track.ClockRate) / float64(r.ticks)
 	}
 	r.units, r.lastTicks = 0, r.ticks
-	r.list(&listing{segment: s, disc: r.discs, bits: bits})
-	r.opened, r.ticks, r.head = false, 0, nil
-	r.parts, r.chunks = make([]hls.Part, 0, cap(r.parts)), make([][]byte, 0, cap(r.chunks))
+	r.list(&listing{segment: s, at: r.headAt, disc: r.discs, bits: bits})
+	r.next()
 	return object
 }
 
-// gap lists a segment of nominal length that there is no media for, and begins the next.
-func (r *rendition) gap(start time.Time) {
-	for !r.gapPart(start) {
-	}
+// next makes room for the next segment.
+func (r *rendition) next() {
+	r.opened, r.ticks, r.head = false, 0, nil
+	r.parts, r.chunks = make([]hls.Part, 0, cap(r.parts)), make([][]byte, 0, cap(r.chunks))
 }
 
-// gapPart adds a part that there is no media for to the open segment, which must have none, and reports whether that
-// completed and listed it. start is the date-time of the segment. A discontinuity that is due stands before the first
-// segment of the new publication, not before the gaps that lead up to it.
-func (r *rendition) gapPart(start time.Time) (listed bool) {
-	if len(r.parts) == 0 {
-		r.head = &hls.Segment{
-			URI: r.segmentName(r.number), Map: r.mapped, ProgramDateTime: start,
-			Gap: true, Discontinuity: r.fresh && r.number >= r.begins,
-		}
-		if r.head.Discontinuity {
-			r.discs++
-			r.fresh = false
-		}
-	}
-	target := r.config.Profile.PartTarget()
-	rest := r.config.SegmentDuration - time.Duration(len(r.parts))*target
-	r.parts = append(r.parts, hls.Part{URI: r.partName(r.number, len(r.parts)), Duration: min(rest, target), Gap: true})
-	if rest > target {
-		return false
-	}
-	r.endGap()
-	return true
-}
-
-// shortGap lists a segment of the given length that there is no media for, and begins the next.
-func (r *rendition) shortGap(start time.Time, length time.Duration) {
-	r.head = &hls.Segment{URI: r.segmentName(r.number), Map: r.mapped, ProgramDateTime: start, Gap: true}
-	target := r.config.Profile.PartTarget()
-	for rest := length; rest > 0; rest -= target {
-		r.parts = append(r.parts, hls.Part{URI: r.partName(r.number, len(r.parts)), Duration: min(rest, target), Gap: true})
-	}
-	r.endGap()
-}
-
-// keepHint lists the part that has been hinted at, and for which nothing comes, as a gap of one unit.
+// keepHint lists the part that has been hinted at, and for which nothing comes, as a gap of less than one unit: the
+// segment's duration stays that of its media.
 //
 // RFC 8216bis, EXT-X-PRELOAD-HINT: the resource that is hinted at is the next to appear.
 func (r *rendition) keepHint() {
-	r.parts = append(r.parts, hls.Part{
-		URI: r.partName(r.number, len(r.parts)), Duration: span(r.lastUnit, r.track.ClockRate), Gap: true,
-	})
+	r.gapPart(span(r.lastUnit/2, r.track.ClockRate))
+	r.ticks += r.lastUnit / 2
 }
-
-// endGap lists the open gap with the parts it has, and begins the next segment.
-func (r *rendition) endGap() {
-	r.head.Parts, r.head.Duration = r.parts, 0
-	for _, part := range r.parts {
-		r.head.Duration += part.Duration
-	}
-	r.list(&listing{segment: r.head, disc: r.discs})
-	r.parts, r.head = nil, nil
-}
-
-// inGap reports that the open segment consists of parts without media: none can join them.
-func (r *rendition) inGap() bool { return !r.opened && len(r.parts) > 0 }
 
 func (r *rendition) list(l *listing) {
 	r.listed = append(r.listed, l)
@@ -275,6 +239,7 @@ func (r *rendition) forget() {
 	r.listed, r.bits, r.peak, r.lastTicks = nil, 0, 0, 0
 	r.parts, r.chunks, r.samples = nil, nil, nil
 	r.opened, r.ticks, r.partTicks, r.head, r.held = false, 0, 0, nil, nil
+	r.lostAt = math.MaxInt64
 }
 
 // span converts ticks of rate to a duration, rounded to the nanosecond.

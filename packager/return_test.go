@@ -14,9 +14,6 @@ import (
 	"github.com/stagecast/stagecast/packager"
 )
 
-// jump are the rules about continuity in time that an encoder breaks which goes away: what was in flight is lost.
-var jump = []string{"L17", "L18", "L41", "L82", "L113"}
-
 // parsed is a rendition's newest playlist.
 func (s *stage) parsed(rendition string) *hls.ParsedMedia {
 	p, err := hls.ParseMedia([]byte(s.newest(rendition)))
@@ -47,14 +44,15 @@ func TestDiscontinuityIsAtTheSameNumberInAllRenditions(t *testing.T) {
 				w.stop(hub.ErrLost)
 				time.Sleep(away)
 				s.show(f).play(15 * time.Second)
-				require.Empty(t, s.faults(jump...), "%v aligned=%v", away, aligned)
+				require.Empty(t, s.faults(), "%v aligned=%v", away, aligned)
 				at := breaks(s.parsed("audio"))
-				require.Len(t, at, 1)
+				require.NotEmpty(t, at)
+				require.LessOrEqual(t, len(at), 2)
 				for _, name := range s.sink.names {
 					p := s.parsed(name)
 					require.Equal(t, at, breaks(p), name)
 					if away > time.Second {
-						require.True(t, p.Segment(at[0]-1).Gap, "the time away is a gap")
+						require.True(t, p.Segment(at[len(at)-1]-1).Gap, "the time away is a gap")
 						require.Equal(t, away > 20*time.Second, strings.Count(s.newest(name), "#EXT-X-GAP\n") > 10)
 					}
 				}
@@ -72,7 +70,7 @@ func TestReturnWithOtherPicturesHasAnotherHeader(t *testing.T) {
 		time.Sleep(time.Second)
 		s.show(film{aligned: true, config: otherAvcC}).play(9 * time.Second)
 		require.Greater(t, s.sink.presented().Generation, generation)
-		require.Empty(t, s.faults(append(jump, "L74")...)) // the part that was hinted at is listed without media
+		require.Empty(t, s.faults())
 		maps := map[string]bool{}
 		for _, segment := range s.parsed("720p").Segments {
 			maps[segment.Map.URI] = true
@@ -164,7 +162,7 @@ func TestPicturesThatStopAreGapsWhileTheSoundGoesOn(t *testing.T) {
 			w.play(30 * time.Second)
 			require.Contains(t, s.newest("720p"), "#EXT-X-GAP")
 			require.NotContains(t, s.newest("720p"), "DISCONTINUITY\n")
-			require.Empty(t, s.faults(append(jump, "L72", "L73", "L76", "L75", "L83", "L40")...), "aligned=%v", aligned)
+			require.Empty(t, s.faults("L18", "L41"), "aligned=%v", aligned) // late once: what is slow still comes
 		})
 	}
 }
@@ -208,4 +206,20 @@ func TestUnitsOfATimeThatIsListedAreLeftOut(t *testing.T) {
 		w.play(6 * time.Second)
 		require.Empty(t, s.faults())
 	})
+}
+
+// What comes in a burst after a stall has been listed as a gap meanwhile.
+func TestBurstAfterAStall(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		for phase := range 12 {
+			on(t, packager.Config{}, aligned, func(s *stage) {
+				w := s.show(film{aligned: aligned})
+				w.play(8*time.Second + time.Duration(phase)*170*time.Millisecond)
+				time.Sleep(3100 * time.Millisecond)
+				w.play(12 * time.Second)
+				require.Empty(t, s.faults("L17", "L18", "L41"), "phase %d, aligned=%v", phase, aligned) // late once
+				require.Equal(t, packager.Live, s.sink.state())
+			})
+		}
+	}
 }

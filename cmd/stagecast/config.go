@@ -15,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"github.com/stagecast/stagecast/ingest/pull"
+	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
@@ -26,7 +26,6 @@ import (
 type Config struct {
 	Data    string `default:"./data" help:"Directory for stream keys and the operator's token."`
 	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. Without it they are kept in DATA/streams."`
-	Pulls   string `help:"Streams that are pulled from elsewhere, such as cameras: STREAM=URL,STREAM=URL, with rtsp:// or rtsps://user:password@host/path."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
@@ -34,9 +33,13 @@ type Config struct {
 	Admin AdminConfig `embed:"" prefix:"admin."`
 	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
 	RTSP  RTSPConfig  `embed:"" prefix:"rtsp."`
+	SRT   SRTConfig   `embed:"" prefix:"srt."`
 	HLS   HLSConfig   `embed:"" prefix:"hls."`
 	Log   LogConfig   `embed:"" prefix:"log."`
 
+	WebRTC WebRTCConfig `embed:"" prefix:"webrtc."`
+
+	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
 }
@@ -68,9 +71,21 @@ type RTMPConfig struct {
 
 // RTSPConfig is the door for encoders that publish over RTSP.
 type RTSPConfig struct {
-	Address    string `default:":8554" help:"RTSP. Empty: none."`
+	Address    string `default:":8554" help:"RTSP; empty for none."`
 	TLSAddress string `default:":8322" help:"RTSPS, where there is a certificate."`
-	UDPAddress string `default:":8000" help:"Media of RTSP over UDP: an even port, and the one after. Empty: interleaved only."`
+	UDPAddress string `default:":8000" help:"Media of RTSP over UDP: an even port, and the one after; empty for interleaved only."`
+}
+
+// SRTConfig is the broadcasters' door for SRT.
+type SRTConfig struct {
+	Address    string `default:":8890" help:"SRT, over UDP; empty for none. The streamid is the stream key."`
+	Passphrase string `help:"Encrypts what comes over SRT: one for all streams, or STREAM=PASSPHRASE,STREAM=PASSPHRASE; 10 to 79 characters."`
+}
+
+// WebRTCConfig is where the media of WHIP comes in; its signalling is on the viewers' port.
+type WebRTCConfig struct {
+	Address string `default:":8189" help:"UDP and TCP port for the media of WHIP."`
+	Host    string `help:"Public address or name of that port, where this machine does not know it itself."`
 }
 
 // HLSConfig is what comes out.
@@ -88,7 +103,7 @@ type LogConfig struct {
 
 // Validate is called by kong once all sources have been read.
 func (c *Config) Validate() error {
-	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address} {
+	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address, "webrtc.address": c.WebRTC.Address} {
 		if address == "" {
 			return fmt.Errorf("%s must not be empty", key)
 		}
@@ -114,14 +129,11 @@ func (c *Config) Validate() error {
 	if _, err := auth.ParseStreams(c.Streams); err != nil {
 		return fmt.Errorf("streams: %w", err)
 	}
-	pulls, err := pull.Parse(c.Pulls)
-	if err != nil {
-		return fmt.Errorf("pulls: %w", err)
+	if _, err := srt.ParsePassphrases(c.SRT.Passphrase); err != nil {
+		return fmt.Errorf("srt.passphrase: %w", err)
 	}
-	for _, p := range pulls {
-		if err := auth.CheckName(p.Stream); err != nil {
-			return fmt.Errorf("pulls: %w", err)
-		}
+	if _, err := parsePulls(c.Pulls); err != nil {
+		return fmt.Errorf("pulls: %w", err)
 	}
 	return nil
 }

@@ -47,13 +47,17 @@ func TestGoodFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "run", command)
 	require.Equal(t, &Config{
-		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Pulls: "door=rtsp://viewer:pass@camera/1", Ladder: "off", MaxSessions: 7,
+		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", MaxSessions: 7,
 		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
 		RTSP:  RTSPConfig{Address: ":8554", TLSAddress: ":8322", UDPAddress: ":8000"},
+		SRT:   SRTConfig{Address: ":8891", Passphrase: "other=ten letters or more"},
+		Pulls: "other=udp://239.1.2.3:5000",
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
 		Log:   LogConfig{Level: "debug", Format: "text"},
+
+		WebRTC: WebRTCConfig{Address: ":8189"},
 	}, c)
 }
 
@@ -77,11 +81,13 @@ func TestBadFiles(t *testing.T) {
 		"syntax":            `syntax.bad.yml:2: `,
 		"stream-key":        `the key of stream live`,
 		"profile":           `hls.profile`,
-		"pulls":             `pulls: the URL of stream "live" cannot be read`,
 		"window":            `hls.window must be between`,
 		"half-tls":          `tls.certificate and tls.key`,
 		"log-level":         `log level "loud"`,
 		"no-address":        `rtmp.address must not be empty`,
+		"passphrase":        `srt.passphrase: a passphrase has 10 to 79`,
+		"pull-scheme":       `pulls: the URL of live: its scheme is not one that can be pulled`,
+		"pull-metadata":     `pulls: the URL of live: udp://ADDRESS:PORT`,
 	}
 	files, err := filepath.Glob("testdata/*.bad.yml")
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-// Command stagecast takes a live programme in over RTMP, encodes it into renditions and serves them as Low-Latency HLS.
+// Command stagecast takes a live programme in over RTMP, SRT or MPEG-TS, encodes it into renditions and serves them as Low-Latency HLS.
 //
 // This package is the only one that knows all others: it reads the configuration, joins the parts in the order media
 // flows, and stops them in reverse.

@@ -23,6 +23,8 @@ import (
 	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/rtmp"
 	"github.com/stagecast/stagecast/ingest/rtsp"
+	"github.com/stagecast/stagecast/ingest/srt"
+	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
@@ -42,13 +44,13 @@ type server struct {
 	started  time.Time
 	streams  map[string]string // and their keys
 	names    []string
-	pulls    []pull.Pull
 	token    string
 	tls      *tls.Config // nil: no certificate
+	pulls    []*pull.Pull
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
-	puller  *pull.Puller
+	whip    *whip.Server
 	pool    *transcode.Pool
 	origin  *origin.Origin
 	ready   chan struct{} // closed once every port is open
@@ -85,6 +87,9 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	if err := s.secrets(); err != nil {
 		return nil, err
 	}
+	if err := s.preparePulls(); err != nil {
+		return nil, err
+	}
 	if c.TLS.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
 		if err != nil {
@@ -92,10 +97,7 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		}
 		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions}, auth.NewKeys(s.streams), s.hub, log)
-	if err := s.preparePulls(); err != nil {
-		return nil, err
-	}
+	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off"}, auth.NewKeys(s.streams), s.hub, log)
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
 	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
 	for _, name := range s.names {
@@ -106,16 +108,6 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	return s, nil
 }
 
-// preparePulls says who speaks which scheme.
-func (s *server) preparePulls() (err error) {
-	cameras := rtsp.NewSource(s.log)
-	s.registry.MustRegister(cameras.Collector())
-	s.puller, err = pull.New(pull.Config{
-		Pulls: s.pulls, Keys: s.streams, Sources: map[string]pull.Source{"rtsp": cameras, "rtsps": cameras},
-	}, s.gate, s.log)
-	return err
-}
-
 // secrets reads or makes the stream keys and the operator's token.
 func (s *server) secrets() (err error) {
 	if s.streams, err = auth.ParseStreams(s.config.Streams); err != nil {
@@ -124,14 +116,6 @@ func (s *server) secrets() (err error) {
 	if len(s.streams) == 0 {
 		if s.streams, err = auth.KeptStreams(s.config.Data); err != nil {
 			return err
-		}
-	}
-	if s.pulls, err = pull.Parse(s.config.Pulls); err != nil {
-		return err
-	}
-	for _, p := range s.pulls {
-		if s.streams[p.Stream] == "" { // it needs no key but ours
-			s.streams[p.Stream] = auth.NewSecret()
 		}
 	}
 	for name := range s.streams {
@@ -156,16 +140,24 @@ func (s *server) measure(ctx context.Context) error {
 type listeners struct {
 	rtmp, rtmps, rtsp, rtsps, http, https, admin net.Listener
 	rtspUDP                                      *rtsp.UDP
+	srt                                          *srt.Server // nil: none
+	webrtc                                       *whip.Ports
 }
 
 func (l *listeners) close() {
+	if l.srt != nil {
+		l.srt.Close()
+	}
+	if l.webrtc != nil {
+		l.webrtc.Close()
+	}
+	if l.rtspUDP != nil {
+		l.rtspUDP.Close()
+	}
 	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.rtsp, l.rtsps, l.http, l.https, l.admin} {
 		if one != nil {
 			one.Close()
 		}
-	}
-	if l.rtspUDP != nil {
-		l.rtspUDP.Close()
 	}
 }
 
@@ -192,7 +184,7 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
 		if err != nil {
 			l.close()
-			return nil, portTaken(p.key, err)
+			return nil, portError(p.key, err)
 		}
 		*p.to = opened
 	}
@@ -200,14 +192,30 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.UDPAddress)
 		if err != nil {
 			l.close()
-			return nil, portTaken("rtsp.udp-address", err)
+			return nil, portError("rtsp.udp-address", err)
 		}
 		l.rtspUDP = opened
+	}
+	if s.config.SRT.Address != "" {
+		phrases, err := srt.ParsePassphrases(s.config.SRT.Passphrase)
+		if err == nil {
+			l.srt, err = srt.Listen(srt.Config{Address: s.config.SRT.Address, Passphrases: phrases}, s.gate, s.log)
+		}
+		if err != nil {
+			l.close()
+			return nil, portError("srt.address", err)
+		}
+	}
+	var err error
+	if l.webrtc, err = whip.Listen(ctx, s.config.WebRTC.Address); err != nil {
+		l.close()
+		return nil, portError("webrtc.address", err)
 	}
 	return l, nil
 }
 
-func portTaken(key string, err error) error {
+// portError says what to do about a port that cannot be opened.
+func portError(key string, err error) error {
 	return fmt.Errorf("%s: %w: is another server running? Choose another port with --%s or %s", key, err, key, environment(key))
 }
 
@@ -248,7 +256,14 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtsps != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
 	}
-	g.Go(func() error { return s.puller.Run(up) })
+	if l.srt != nil {
+		s.registry.MustRegister(l.srt.Collector())
+		g.Go(func() error { return l.srt.Run(up) })
+	}
+	for _, p := range s.pulls {
+		g.Go(func() error { return p.Run(up, s.gate, s.log) })
+	}
+	s.serveWHIP(g, up, l.webrtc)
 	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
@@ -271,6 +286,16 @@ func (s *server) serveRTMP(g *errgroup.Group, ctx context.Context, c rtmp.Config
 	g.Go(func() error { return r.Run(ctx) })
 }
 
+func (s *server) serveWHIP(g *errgroup.Group, ctx context.Context, p *whip.Ports) {
+	c := whip.Config{Ports: p, Host: s.config.WebRTC.Host, URL: strings.TrimSuffix(s.config.HTTP.URL, "/")}
+	if s.config.Ladder == "off" {
+		c.KeyframeInterval = 2 * time.Second // segments are cut at the encoder's own
+	}
+	s.whip = whip.New(c, s.gate, s.log)
+	s.registry.MustRegister(s.whip.Collector())
+	g.Go(func() error { return s.whip.Run(ctx) })
+}
+
 func (s *server) serveRTSP(g *errgroup.Group, ctx context.Context, c rtsp.Config) {
 	r := rtsp.New(c, s.gate, s.log)
 	s.registry.MustRegister(r.Collector())
@@ -290,6 +315,8 @@ func (s *server) viewers() http.Handler {
 		http.Redirect(w, req, "/"+s.names[0], http.StatusFound)
 	})
 	r.Handle("/assets/*", player.Assets())
+	r.Handle(whip.Root, s.whip)
+	r.Handle(whip.Root+"/*", s.whip)
 	r.Get("/embed/{stream}", s.page(player.Embed()))
 	r.Get("/{stream}", s.page(player.Watch()))
 	r.Head("/{stream}", s.page(player.Watch()))
@@ -312,7 +339,7 @@ func (s *server) page(h http.Handler) http.HandlerFunc {
 func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Keys: s.streams,
-		RTMP: s.rtmpURL(l), Viewers: s.viewersURL(l),
+		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), Viewers: s.viewersURL(l),
 		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
 	}
 	r := chi.NewRouter()
@@ -359,8 +386,15 @@ func (s *server) viewersURL(l *listeners) string {
 	return "http://" + host(l.http)
 }
 
+func (s *server) srtURL(l *listeners) string {
+	if l.srt == nil {
+		return ""
+	}
+	return "srt://" + host(l.srt)
+}
+
 // host is what to type to reach a listener from this machine.
-func host(l net.Listener) string {
+func host(l interface{ Addr() net.Addr }) string {
 	name, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		return l.Addr().String()
@@ -382,11 +416,10 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		if l.rtsp != nil {
 			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s     (KEY as above)\n", host(l.rtsp), name)
 		}
-		for _, p := range s.pulls {
-			if p.Stream == name {
-				fmt.Fprintf(&b, "    Pulled from   %s://%s\n", p.URL.Scheme, p.URL.Host)
-			}
+		if l.srt != nil {
+			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams[name])
 		}
+		fmt.Fprintf(&b, "    OBS WHIP      %s%s, bearer token: the same key\n", s.viewersURL(l), whip.Root)
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
 	}

@@ -69,8 +69,8 @@ func start(t *testing.T, args ...string) *running {
 	go func() {
 		ended <- execute(ctx, append([]string{
 			"--data", t.TempDir(), "--ladder", "off", "--streams", "live=key-of-live,two=key-of-two",
-			"--http.address", "127.0.0.1:0", "--rtmp.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
-			"--http.tls-address", "127.0.0.1:0", "--rtmp.tls-address", "127.0.0.1:0",
+			"--http.address", "127.0.0.1:0", "--rtmp.address", "127.0.0.1:0", "--srt.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
+			"--http.tls-address", "127.0.0.1:0", "--rtmp.tls-address", "127.0.0.1:0", "--webrtc.address", "127.0.0.1:0",
 			"--rtsp.address", "127.0.0.1:0", "--rtsp.tls-address", "127.0.0.1:0", "--rtsp.udp-address", "127.0.0.1:0",
 		}, args...), r.banner, r.logs)
 	}()
@@ -162,7 +162,9 @@ func TestStatusIsForTheOperator(t *testing.T) {
 
 	code, body, _ = r.get(t, r.admin+"/api/v1/streams/two/connect", r.token)
 	require.Equal(t, http.StatusOK, code)
-	require.JSONEq(t, `{"rtmp":{"server":"rtmp://`+r.rtmp+`/live","key":"key-of-two"}}`, body)
+	require.Contains(t, body, `"rtmp":{"key":"key-of-two","server":"rtmp://`+r.rtmp+`/live"}`)
+	require.Contains(t, body, `"srt":{"server":"srt://127.0.0.1:`)
+	require.Contains(t, body, `"whip":{"server":"`+r.viewers+`/whip"}`)
 	code, _, _ = r.get(t, r.admin+"/api/v1/streams/none/connect", r.token)
 	require.Equal(t, http.StatusNotFound, code)
 }
@@ -183,12 +185,18 @@ func TestATakenPortIsSaidByItsKey(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	for _, key := range []string{"rtmp.address", "http.address", "admin.address"} {
+	takenUDP, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer takenUDP.Close()
+	keys := map[string]net.Addr{
+		"rtmp.address": taken.Addr(), "http.address": taken.Addr(), "admin.address": taken.Addr(), "srt.address": takenUDP.LocalAddr(),
+	}
+	for key, at := range keys {
 		args := []string{"--data", t.TempDir(), "--ladder", "off"}
-		for _, other := range []string{"rtmp.address", "http.address", "admin.address"} {
+		for other := range keys {
 			address := "127.0.0.1:0"
 			if other == key {
-				address = taken.Addr().String()
+				address = at.String()
 			}
 			args = append(args, "--"+other, address)
 		}

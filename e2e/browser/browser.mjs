@@ -12,11 +12,11 @@ export function tell(what, fields = {}) {
   process.stdout.write(`${JSON.stringify({ what, ...fields })}\n`);
 }
 
-/** Opens Chromium, runs `script` with it, and closes it, whatever happens. */
-export async function inBrowser(script) {
+/** Opens Chromium, with further arguments, runs `script` with it, and closes it, whatever happens. */
+export async function inBrowser(script, args = []) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu'],
+    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', ...args],
   });
   process.stdin.on('end', () => process.exit(0)).resume();
   try {

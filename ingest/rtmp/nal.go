@@ -5,6 +5,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
 )
 
 // nalFormat says how the NAL units of a track are led by their lengths.
@@ -26,7 +27,7 @@ func (f nalFormat) read(body []byte) (nalUnits, error) {
 	u := nalUnits{payload: body}
 	count, empty := 0, 0
 	for rest := body; len(rest) > 0; count++ {
-		nal, after, err := f.cut(rest)
+		unit, after, err := f.cut(rest)
 		if err != nil {
 			return nalUnits{}, err
 		}
@@ -34,11 +35,11 @@ func (f nalFormat) read(body []byte) (nalUnits, error) {
 			return nalUnits{}, ingest.Errorf(ingest.ReasonBadMedia, "more than %d NAL units in one picture", maxNALUnits)
 		}
 		rest = after
-		if len(nal) == 0 {
+		if len(unit) == 0 {
 			empty++
 			continue
 		}
-		slice, random := f.classify(nal[0])
+		slice, random := f.classify(unit[0])
 		u.picture = u.picture || slice
 		u.randomAccess = u.randomAccess || random
 	}
@@ -49,7 +50,7 @@ func (f nalFormat) read(body []byte) (nalUnits, error) {
 }
 
 // cut splits the first NAL unit off.
-func (f nalFormat) cut(b []byte) (nal, rest []byte, err error) {
+func (f nalFormat) cut(b []byte) (unit, rest []byte, err error) {
 	n := -1
 	switch {
 	case len(b) < f.size:
@@ -67,14 +68,10 @@ func (f nalFormat) cut(b []byte) (nal, rest []byte, err error) {
 	return b[f.size : f.size+n], b[f.size+n:], nil
 }
 
-// classify reads the NAL unit type (ISO/IEC 14496-10, table 7-1; ISO/IEC 23008-2, table 7-1).
+// classify reads the NAL unit type.
 func (f nalFormat) classify(header byte) (slice, randomAccess bool) {
-	if f.codec == media.H264 {
-		t := header & 0x1F
-		return 1 <= t && t <= 5, t == 5 // IDR
-	}
-	t := header >> 1 & 0x3F
-	return t < 32, 16 <= t && t <= 23 // IRAP
+	k := nal.KindOf(f.codec, header)
+	return k.Picture(), k == nal.RandomAccess
 }
 
 // rewrite gives each NAL unit a 4-byte length and leaves the empty ones out. It does so in place where nothing grows.
@@ -84,11 +81,11 @@ func (f nalFormat) rewrite(body []byte, count int) []byte {
 		out = make([]byte, 0, len(body)+count*(4-f.size))
 	}
 	for rest := body; len(rest) > 0; {
-		nal, after, _ := f.cut(rest) // read has walked them
+		unit, after, _ := f.cut(rest) // read has walked them
 		rest = after
-		if len(nal) > 0 {
-			out = binary.BigEndian.AppendUint32(out, uint32(len(nal)))
-			out = append(out, nal...)
+		if len(unit) > 0 {
+			out = binary.BigEndian.AppendUint32(out, uint32(len(unit)))
+			out = append(out, unit...)
 		}
 	}
 	return out

@@ -9,7 +9,6 @@ import (
 const (
 	application = "live"
 	maxNameSize = 1024 // bytes of an application or a stream name as they come, query included
-	maxKeySize  = 256
 )
 
 // The path that an encoder asks for is its application and its stream name, joined: server rtmp://HOST/live and key KEY, and
@@ -37,7 +36,7 @@ func streamKey(app, name string) (string, error) {
 		return "", ingest.Errorf(ingest.ReasonWrongKey, "no stream key was sent")
 	case len(path) > 1:
 		return "", ingest.Errorf(ingest.ReasonBadName, "more than a stream key after /%s", application)
-	case !isKey(path[0]):
+	case !ingest.IsKey(path[0]):
 		return "", ingest.Errorf(ingest.ReasonBadName, "the stream key is too long or has characters that no key has")
 	}
 	return path[0], nil
@@ -51,15 +50,4 @@ func split(path string) []string {
 		return nil
 	}
 	return strings.Split(path, "/")
-}
-
-// isKey reports whether s has the form of a key: the unreserved characters of a URL (RFC 3986, 2.3), and not "." or "..".
-func isKey(s string) bool {
-	if s == "" || len(s) > maxKeySize || s == "." || s == ".." {
-		return false
-	}
-	return strings.IndexFunc(s, func(c rune) bool {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		return !letter && !strings.ContainsRune("-._~", c)
-	}) < 0
 }

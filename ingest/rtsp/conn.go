@@ -53,7 +53,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn, p *wire.Place, r ingest.Request, log *slog.Logger) *conn {
-	c := &conn{server: s, place: p, request: r, log: log, wire: wire.NewConn(nc, s.metrics.received), link: linkMeter{metrics: s.metrics}}
+	c := &conn{server: s, place: p, request: r, log: log, wire: wire.NewConn(nc, s.metrics.received)}
 	c.reader = bufio.NewReaderSize((*setup)(c), readBuffer)
 	return c
 }
@@ -198,9 +198,18 @@ func (c *conn) packet(m *inbound, rtcp bool, payload []byte, now time.Time) erro
 		return nil
 	}
 	lost, err := m.receiver.packet(payload, now)
-	c.link.gone.Add(lost)
-	c.link.report(c.session, now)
+	c.link.received.Add(1)
+	c.link.lost.Add(lost)
+	c.link.report(c.session, now, c.jitter)
 	return err
+}
+
+// jitter is the most that any media has, in milliseconds.
+func (c *conn) jitter() (most float64) {
+	for _, m := range c.medias {
+		most = max(most, m.receiver.jitter())
+	}
+	return most
 }
 
 // receive takes the datagrams of a session over UDP until ctx ends. An error of it interrupts the wire.

@@ -18,12 +18,11 @@ const (
 	unconfigured              // came before its decoder configuration
 	untimed                   // a picture whose place in decoding order cannot be told
 	emptyUnit                 // no slice among its NAL units, or nothing at all
-	overflow                  // datagrams that came faster than they could be taken
 	causes                    // how many there are
 )
 
 var causeNames = [causes]string{
-	"other media", "bad packet", "bad payload", "no decoder configuration", "no decoding time", "empty unit", "too fast",
+	"other media", "bad packet", "bad payload", "no decoder configuration", "no decoding time", "empty unit",
 }
 
 // drops counts what one session drops, and reports it at most once a second. It is for one goroutine.
@@ -36,17 +35,22 @@ type drops struct {
 	last     error // why the last unit of use was none; nil where nothing ailed
 }
 
+// newDrops counts for m too, where it is not nil: pulled sessions are counted by the Gate alone.
 func newDrops(m *metrics, log *slog.Logger) *drops {
 	d := &drops{log: log}
 	for i, name := range causeNames {
-		d.counters[i] = m.dropped.WithLabelValues(name)
+		if m != nil {
+			d.counters[i] = m.dropped.WithLabelValues(name)
+		}
 	}
 	return d
 }
 
 // add counts one, with the reason where there is more to say than the cause. The text of why must hold no secret.
 func (d *drops) add(c cause, why error) {
-	d.counters[c].Inc()
+	if d.counters[c] != nil {
+		d.counters[c].Inc()
+	}
 	d.total[c]++
 	if c == otherMedia || c == unconfigured { // as it is meant to be, or a matter of time
 		return

@@ -7,26 +7,26 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 )
 
-// linkMeter counts a session's losses, and reports them to it once a second. Its counters are safe for
-// concurrent use; report is for one goroutine.
+// linkMeter counts a session's packets, and reports them to it once a second. Its counters are safe for concurrent use;
+// report is for one goroutine.
 type linkMeter struct {
-	metrics  *metrics
-	gone     atomic.Uint64 // packets that never came
-	overflow atomic.Uint64 // packets that came faster than they could be taken
+	received atomic.Uint64
+	lost     atomic.Uint64 // never came; nothing is sent again
+	overflow atomic.Uint64 // came faster than they could be taken
 
-	next          time.Time
-	lost, dropped uint64 // of these, reported
+	next time.Time
 }
 
-// report does so where it is time.
-func (l *linkMeter) report(s Session, now time.Time) {
+// report does so where it is time. jitter, in milliseconds, may be nil.
+func (l *linkMeter) report(s Session, now time.Time, jitter func() float64) {
 	if now.Before(l.next) {
 		return
 	}
 	l.next = now.Add(time.Second)
-	link := ingest.Link{Lost: l.gone.Load(), Dropped: l.overflow.Load()}
-	l.metrics.lost.Add(float64(link.Lost - l.lost))
-	l.metrics.dropped.WithLabelValues(causeNames[overflow]).Add(float64(link.Dropped - l.dropped))
-	l.lost, l.dropped = link.Lost, link.Dropped
+	lost := l.lost.Load()
+	link := ingest.Link{Received: l.received.Load(), Lost: lost, Dropped: lost + l.overflow.Load()}
+	if jitter != nil {
+		link.JitterMs = jitter()
+	}
 	s.Link(link)
 }

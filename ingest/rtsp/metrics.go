@@ -6,12 +6,11 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 )
 
-// metrics of one Server or Puller. It is a prometheus.Collector.
+// metrics of one Server. It is a prometheus.Collector.
 type metrics struct {
 	connections prometheus.Gauge       // open now, publishing or not
 	received    prometheus.Counter     // bytes read over TCP, after TLS, and in datagrams
 	refusals    *prometheus.CounterVec // connections that ended before they were admitted, by ingest.Reason
-	lost        prometheus.Counter     // RTP packets
 	dropped     *prometheus.CounterVec // what made no unit, by cause
 }
 
@@ -30,10 +29,6 @@ func newMetrics(protocol string) *metrics {
 			Name: "stagecast_rtsp_refusals_total", ConstLabels: label,
 			Help: "Connections that ended before they were admitted.",
 		}, []string{"reason"}),
-		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "stagecast_rtsp_packets_lost_total", ConstLabels: label,
-			Help: "RTP packets that never came.",
-		}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stagecast_rtsp_dropped_total", ConstLabels: label,
 			Help: "Packets and access units that were received and could not be used.",
@@ -46,7 +41,7 @@ func (m *metrics) refuse(err error) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.connections, m.received, m.refusals, m.lost, m.dropped}
+	return []prometheus.Collector{m.connections, m.received, m.refusals, m.dropped}
 }
 
 // Describe implements prometheus.Collector.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
 )
 
 // picture is the codec of H.264 (RFC 6184) and HEVC (RFC 7798).
@@ -42,7 +43,7 @@ func newAVC(f *format.H264) (codec, error) {
 	}
 	d := &avcDecoder{}
 	d.reset()
-	return newPicture(media.H264, d, []set{{nalSequence, f.SPS}, {nalPicture, f.PPS}}), nil
+	return newPicture(media.H264, d, []set{{nal.SPS, f.SPS}, {nal.PPS, f.PPS}}), nil
 }
 
 func newHEVC(f *format.H265) (codec, error) {
@@ -51,7 +52,7 @@ func newHEVC(f *format.H265) (codec, error) {
 	}
 	d := &hevcDecoder{}
 	d.reset()
-	return newPicture(media.HEVC, d, []set{{nalVideoSet, f.VPS}, {nalSequence, f.SPS}, {nalPicture, f.PPS}}), nil
+	return newPicture(media.HEVC, d, []set{{nal.VPS, f.VPS}, {nal.SPS, f.SPS}, {nal.PPS, f.PPS}}), nil
 }
 
 // newPicture starts with the sets of the session description. Those that cannot be read are left to the stream.
@@ -60,7 +61,7 @@ func newPicture(name media.Codec, d naluDecoder, described []set) *picture {
 	p.order.declare(unknown, defaultStep)
 	var sets []set
 	for _, x := range described {
-		if len(x.nal) > 0 {
+		if len(x.unit) > 0 {
 			sets = append(sets, x)
 		}
 	}
@@ -123,27 +124,27 @@ func (p *picture) take(packet *rtp.Packet, at int64) ([]ingest.Unit, error) {
 	return []ingest.Unit{u}, nil
 }
 
-// unit makes an access unit of NAL units, which is a copy. Parameter sets and delimiters are left out: the former are the
-// track's configuration.
+// unit makes an access unit of NAL units, which is a copy. Parameter sets, delimiters and fillers are left out: the first
+// are the track's configuration.
 func (p *picture) unit(nals [][]byte, pts int64) (ingest.Unit, error) {
 	var sets []set
 	size, slices, key := 0, false, false
-	for _, nal := range nals {
-		if len(nal) == 0 {
+	for _, unit := range nals {
+		if len(unit) == 0 {
 			continue
 		}
-		switch k := classify(p.sets.codec, nal); k {
-		case nalVideoSet, nalSequence, nalPicture:
-			sets = append(sets, set{k, nal})
+		switch k := nal.KindOf(p.sets.codec, unit[0]); k {
+		case nal.VPS, nal.SPS, nal.PPS:
+			sets = append(sets, set{k, unit})
 			continue
-		case nalDelimiter:
+		case nal.Delimiter, nal.Filler:
 			continue
-		case nalKeySlice:
+		case nal.RandomAccess:
 			slices, key = true, true
-		case nalSlice:
+		case nal.Slice:
 			slices = true
 		}
-		size += 4 + len(nal)
+		size += 4 + len(unit)
 	}
 	if err := p.configure(sets); err != nil {
 		return ingest.Unit{}, err
@@ -162,16 +163,16 @@ func (p *picture) unit(nals [][]byte, pts int64) (ingest.Unit, error) {
 // join gives each NAL unit that is kept a 4-byte length.
 func (p *picture) join(nals [][]byte, size int) []byte {
 	out := make([]byte, 0, size)
-	for _, nal := range nals {
-		if len(nal) == 0 {
+	for _, unit := range nals {
+		if len(unit) == 0 {
 			continue
 		}
-		switch classify(p.sets.codec, nal) {
-		case nalVideoSet, nalSequence, nalPicture, nalDelimiter:
+		switch nal.KindOf(p.sets.codec, unit[0]) {
+		case nal.VPS, nal.SPS, nal.PPS, nal.Delimiter, nal.Filler:
 			continue
 		}
-		out = binary.BigEndian.AppendUint32(out, uint32(len(nal)))
-		out = append(out, nal...)
+		out = binary.BigEndian.AppendUint32(out, uint32(len(unit)))
+		out = append(out, unit...)
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -85,16 +86,16 @@ func TestALostMarkerEndsOnePictureOnly(t *testing.T) {
 }
 
 func TestWhatIsGatheredIsBounded(t *testing.T) {
-	for name, nal := range map[string][]byte{"fragments of nothing": {0x7c, 0x05}, "large fragments": append([]byte{0x7c, 0x05}, make([]byte, 60000)...)} {
+	for name, fragment := range map[string][]byte{"fragments of nothing": {0x7c, 0x05}, "large fragments": append([]byte{0x7c, 0x05}, make([]byte, 60000)...)} {
 		tr := newAVCTrack(t, &format.H264{PayloadTyp: 96, PacketizationMode: 1})
 		var err error
 		_, err = tr.take(single(0, 0, false, []byte{0x7c, 0x85, 0}), 0)
 		require.ErrorIs(t, err, errMore)
 		n := 0
 		for ; n < 2*maxPackets; n++ {
-			if _, err = tr.take(single(uint16(n+1), 0, false, nal), 0); ingest.ReasonOf(err) == ingest.ReasonBadMedia {
+			if _, err = tr.take(single(uint16(n+1), 0, false, fragment), 0); ingest.ReasonOf(err) == ingest.ReasonBadMedia {
 				break
-			} else if err != nil && len(nal) > 2 {
+			} else if err != nil && len(fragment) > 2 {
 				break // the decoder's own limit
 			}
 		}
@@ -112,22 +113,22 @@ func TestParameterSetsOfAStreamThatChanges(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, changed)
 	}
-	update(true, set{nalSequence, sps}, set{nalPicture, pps})
-	update(false, set{nalSequence, sps}, set{nalPicture, pps})
+	update(true, set{nal.SPS, sps}, set{nal.PPS, pps})
+	update(false, set{nal.SPS, sps}, set{nal.PPS, pps})
 	second := append([]byte{0x68, 0x5b}, pps[2:]...) // another number
-	update(true, set{nalPicture, second})
+	update(true, set{nal.PPS, second})
 	require.Len(t, s.kinds[2], 2)
 	third := append(bytes.Clone(pps), 1) // the first number
-	update(true, set{nalPicture, third})
+	update(true, set{nal.PPS, third})
 	require.Equal(t, [][]byte{third, second}, s.kinds[2])
 	other := bytes.Clone(sps)
 	other[3]++
-	update(true, set{nalSequence, other}, set{nalPicture, pps})
+	update(true, set{nal.SPS, other}, set{nal.PPS, pps})
 	require.Equal(t, [][]byte{other}, s.kinds[1], "a new sequence parameter set ends the others")
 	require.Equal(t, [][]byte{pps}, s.kinds[2])
 
 	for i := 0; ; i++ {
-		_, err := s.update([]set{{nalPicture, append([]byte{0x68, 0, byte(0x80 | i)}, make([]byte, 4000)...)}})
+		_, err := s.update([]set{{nal.PPS, append([]byte{0x68, 0, byte(0x80 | i)}, make([]byte, 4000)...)}})
 		if err != nil {
 			require.Less(t, i, maxSets)
 			break

@@ -107,6 +107,17 @@ func (r *receiver) control(b []byte, now time.Time) {
 	}
 }
 
+// jitter of arrival (RFC 3550, 6.4.1), in milliseconds.
+func (r *receiver) jitter() float64 {
+	if r.track == nil {
+		return 0
+	}
+	if s := r.rtcp.Stats(); s != nil {
+		return s.Jitter / float64(r.track.rate) * 1000
+	}
+	return 0
+}
+
 // source is whose packets are taken.
 func (r *receiver) source() uint32 {
 	if s := r.rtcp.Stats(); s != nil {

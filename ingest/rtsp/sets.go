@@ -8,58 +8,11 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 
-	"github.com/stagecast/stagecast/internal/cmaf"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
 )
 
 var errTooManySets = errors.New("too many parameter sets, or too long ones")
-
-// nalKind is what a NAL unit is to us.
-type nalKind uint8
-
-const (
-	nalOther     nalKind = iota // such as supplemental information
-	nalSlice                    // of a picture
-	nalKeySlice                 // of a picture that decoding can start from
-	nalVideoSet                 // the parameter sets, in the order of their dependence
-	nalSequence                 //
-	nalPicture                  //
-	nalDelimiter                // of access units
-)
-
-// classify reads the NAL unit type (ISO/IEC 14496-10, table 7-1; ISO/IEC 23008-2, table 7-1). nal is not empty.
-func classify(codec media.Codec, nal []byte) nalKind {
-	if codec == media.H264 {
-		switch t := h264.NALUType(nal[0] & 0x1f); {
-		case t == h264.NALUTypeIDR:
-			return nalKeySlice
-		case 1 <= t && t < h264.NALUTypeIDR:
-			return nalSlice
-		case t == h264.NALUTypeSPS:
-			return nalSequence
-		case t == h264.NALUTypePPS:
-			return nalPicture
-		case t == h264.NALUTypeAccessUnitDelimiter:
-			return nalDelimiter
-		}
-		return nalOther
-	}
-	switch t := h265.NALUType(nal[0] >> 1 & 0x3f); {
-	case 16 <= t && t <= 23: // IRAP
-		return nalKeySlice
-	case t < 32:
-		return nalSlice
-	case t == h265.NALUType_VPS_NUT:
-		return nalVideoSet
-	case t == h265.NALUType_SPS_NUT:
-		return nalSequence
-	case t == h265.NALUType_PPS_NUT:
-		return nalPicture
-	case t == h265.NALUType_AUD_NUT:
-		return nalDelimiter
-	}
-	return nalOther
-}
 
 // parameterSets are those of one track, from its description and from the stream itself.
 type parameterSets struct {
@@ -69,8 +22,8 @@ type parameterSets struct {
 
 // set is a parameter set with its kind.
 type set struct {
-	kind nalKind
-	nal  []byte
+	kind nal.Kind
+	unit []byte
 }
 
 // update takes the sets of one access unit over, in their order, and reports whether any of them is new. The first new
@@ -82,7 +35,7 @@ func (s *parameterSets) update(sets []set) (changed bool, err error) {
 		if s.has(x) {
 			continue
 		}
-		if x.kind == nalSequence && !renewed {
+		if x.kind == nal.SPS && !renewed {
 			renewed = true
 			s.kinds[1], s.kinds[2] = nil, nil
 		}
@@ -96,11 +49,11 @@ func (s *parameterSets) update(sets []set) (changed bool, err error) {
 	return changed, nil
 }
 
-func (s *parameterSets) of(k nalKind) *[][]byte { return &s.kinds[k-nalVideoSet] }
+func (s *parameterSets) of(k nal.Kind) *[][]byte { return &s.kinds[k-nal.VPS] }
 
 func (s *parameterSets) has(x set) bool {
 	for _, known := range *s.of(x.kind) {
-		if bytes.Equal(known, x.nal) {
+		if bytes.Equal(known, x.unit) {
 			return true
 		}
 	}
@@ -111,25 +64,25 @@ func (s *parameterSets) has(x set) bool {
 func (s *parameterSets) put(x set) {
 	list := s.of(x.kind)
 	for i, known := range *list {
-		if s.number(x.kind, known) == s.number(x.kind, x.nal) {
-			(*list)[i] = bytes.Clone(x.nal)
+		if s.number(x.kind, known) == s.number(x.kind, x.unit) {
+			(*list)[i] = bytes.Clone(x.unit)
 			return
 		}
 	}
-	*list = append(*list, bytes.Clone(x.nal))
+	*list = append(*list, bytes.Clone(x.unit))
 }
 
 // number is the ID of a picture parameter set, which stands first in it. Streams have one of the other kinds.
-func (s *parameterSets) number(k nalKind, nal []byte) uint32 {
+func (s *parameterSets) number(k nal.Kind, unit []byte) uint32 {
 	header := 1
 	if s.codec == media.HEVC {
 		header = 2
 	}
-	if k != nalPicture || len(nal) <= header {
+	if k != nal.PPS || len(unit) <= header {
 		return 0
 	}
 	at := 0
-	n, err := bits.ReadGolombUnsigned(nal[header:], &at)
+	n, err := bits.ReadGolombUnsigned(unit[header:], &at)
 	if err != nil {
 		return 0
 	}
@@ -139,8 +92,8 @@ func (s *parameterSets) number(k nalKind, nal []byte) uint32 {
 func (s *parameterSets) tooMuch() bool {
 	count, size := 0, 0
 	for _, list := range s.kinds {
-		for _, nal := range list {
-			count, size = count+1, size+len(nal)
+		for _, unit := range list {
+			count, size = count+1, size+len(unit)
 		}
 	}
 	return count > maxSets || size > maxSetBytes
@@ -149,9 +102,9 @@ func (s *parameterSets) tooMuch() bool {
 // record is media.Track.Config.
 func (s *parameterSets) record() ([]byte, error) {
 	if s.codec == media.H264 {
-		return cmaf.AVCRecord(s.kinds[1], s.kinds[2])
+		return nal.AVCConfig(s.kinds[1], s.kinds[2])
 	}
-	return cmaf.HEVCRecord(s.kinds[0], s.kinds[1], s.kinds[2])
+	return nal.HEVCConfig(s.kinds[0], s.kinds[1], s.kinds[2])
 }
 
 // timing is what the first sequence parameter set declares: how many pictures a decoder holds back, or unknown, and how
@@ -167,10 +120,10 @@ func (s *parameterSets) timing() (reorder int, step int64) {
 	return hevcTiming(s.kinds[1][0])
 }
 
-func avcTiming(nal []byte) (reorder int, step int64) {
+func avcTiming(unit []byte) (reorder int, step int64) {
 	reorder, step = unknown, defaultStep
 	var sps h264.SPS
-	if sps.Unmarshal(nal) != nil {
+	if sps.Unmarshal(unit) != nil {
 		return reorder, step
 	}
 	// Rec. ITU-T H.264, 7.4.2.1.1: order type 2 is output order. A.2.1: the baseline profile has no B slices.
@@ -188,10 +141,10 @@ func avcTiming(nal []byte) (reorder int, step int64) {
 	return reorder, step
 }
 
-func hevcTiming(nal []byte) (reorder int, step int64) {
+func hevcTiming(unit []byte) (reorder int, step int64) {
 	reorder, step = unknown, defaultStep
 	var sps h265.SPS
-	if sps.Unmarshal(nal) != nil {
+	if sps.Unmarshal(unit) != nil {
 		return reorder, step
 	}
 	if n := len(sps.MaxNumReorderPics); n > 0 {

@@ -50,6 +50,10 @@ func readConfig(t *media.Track) error {
 		return completeAAC(t)
 	case media.Opus:
 		return completeOpus(t)
+	case media.AC3:
+		return completeAC3(t)
+	case media.MPA:
+		return completeMPA(t)
 	}
 	return errors.New("unknown codec")
 }
@@ -86,6 +90,47 @@ func completeOpus(t *media.Track) error {
 		return fmt.Errorf("version %d of the decoder configuration", t.Config[0])
 	}
 	t.SampleRate, t.ClockRate, t.Channels = 48000, 48000, int(t.Config[1])
+	return nil
+}
+
+// ETSI TS 102 366, F.4: fscod (2 bits), bsid (5), bsmod (3), acmod (3), lfeon (1), bit_rate_code (5).
+func completeAC3(t *media.Track) error {
+	if len(t.Config) < 3 {
+		return errShort
+	}
+	rates := []int{48000, 44100, 32000}
+	code := int(t.Config[0] >> 6)
+	if code >= len(rates) {
+		return errors.New("reserved sample rate")
+	}
+	channels := []int{2, 1, 2, 3, 3, 4, 4, 5} // of each acmod
+	t.SampleRate, t.ClockRate = rates[code], int64(rates[code])
+	t.Channels = channels[t.Config[1]>>3&7] + int(t.Config[1]>>2&1)
+	return nil
+}
+
+// ISO/IEC 11172-3, 2.4.1.3, header: 12 ones with the version's bits at their end, layer, protection, bit rate, sampling
+// frequency (2 bits), padding, private, mode (2 bits).
+func completeMPA(t *media.Track) error {
+	if len(t.Config) < 4 {
+		return errShort
+	}
+	rates := []int{44100, 48000, 32000}
+	code, version := int(t.Config[2]>>2&3), t.Config[1]>>3&3
+	if code >= len(rates) {
+		return errors.New("reserved sample rate")
+	}
+	rate := rates[code]
+	switch version {
+	case 2: // MPEG-2: half
+		rate /= 2
+	case 0: // MPEG-2.5: a quarter
+		rate /= 4
+	}
+	t.SampleRate, t.ClockRate, t.Channels = rate, int64(rate), 2
+	if t.Config[3]>>6 == 3 {
+		t.Channels = 1
+	}
 	return nil
 }
 

@@ -25,7 +25,11 @@ func sampleEntry(t *media.Track) ([]byte, error) {
 	case media.VP9:
 		return visualEntry("vp09", t, fullBox("vpcC", 1, 0, t.Config)), nil
 	case media.AAC:
-		return audioEntry("mp4a", t, esds(t)), nil
+		return audioEntry("mp4a", t, esds(t, mpeg4Audio, t.Config)), nil
+	case media.MPA:
+		return audioEntry("mp4a", t, esds(t, mpeg1Audio, nil)), nil
+	case media.AC3:
+		return audioEntry("ac-3", t, box("dac3", t.Config)), nil
 	case media.Opus:
 		return audioEntry("Opus", t, box("dOps", t.Config)), nil
 	}
@@ -77,18 +81,28 @@ func audioEntry(kind string, t *media.Track, config []byte) []byte {
 		config)
 }
 
-// esds wraps an AudioSpecificConfig (ISO/IEC 14496-1, ES_Descriptor; ISO/IEC 14496-14, ESDBox):
+// The objectTypeIndication of a DecoderConfigDescriptor (ISO/IEC 14496-1, table 5).
+const (
+	mpeg4Audio = 0x40
+	mpeg1Audio = 0x6B
+)
+
+// esds wraps a decoder configuration, where the object type has one (ISO/IEC 14496-1, ES_Descriptor; ISO/IEC 14496-14,
+// ESDBox):
 //
 //	ES_Descriptor { ES_ID 0, DecoderConfigDescriptor { …, DecoderSpecificInfo }, SLConfigDescriptor }
-func esds(t *media.Track) []byte {
+func esds(t *media.Track, objectType byte, info []byte) []byte {
 	const (
 		esTag, configTag, infoTag, slTag = 3, 4, 5, 6
-		mpeg4Audio                       = 0x40
 		audioStream                      = 0x15
 		forMP4                           = 2
 	)
 	bitrate := uint32(max(t.Bitrate, 0))
-	config := descriptor(configTag, []byte{mpeg4Audio, audioStream, 0, 0, 0}, u32(bitrate, bitrate), descriptor(infoTag, t.Config))
+	var specific []byte
+	if info != nil {
+		specific = descriptor(infoTag, info)
+	}
+	config := descriptor(configTag, []byte{objectType, audioStream, 0, 0, 0}, u32(bitrate, bitrate), specific)
 	return fullBox("esds", 0, 0, descriptor(esTag, []byte{0, 0, 0}, config, descriptor(slTag, []byte{forMP4})))
 }
 

@@ -23,6 +23,7 @@ type API struct {
 	Origin  *origin.Origin
 	Keys    map[string]string // of each stream; shown to the operator alone
 	RTMP    string            // "rtmp://host:1935/live"
+	SRT     string            // "srt://host:8890"; empty where there is none
 	Viewers string            // base URL of the viewers' pages
 
 	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
@@ -108,7 +109,11 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]string{"error": "no such stream"})
 		return
 	}
-	reply(w, map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}})
+	answer := map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}, "whip": map[string]string{"server": a.Viewers + "/whip"}}
+	if a.SRT != "" {
+		answer["srt"] = map[string]string{"server": a.SRT, "streamid": key}
+	}
+	reply(w, answer)
 }
 
 func reply(w http.ResponseWriter, v any) {

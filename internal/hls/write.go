@@ -97,17 +97,17 @@ func (p *MediaPlaylist) appendSegments(dst []byte, skip int) []byte {
 	return p.appendTail(dst)
 }
 
-// firstWithParts is the index of the first segment whose parts are written.
+// firstWithParts is the index of the first segment whose parts are written, going by the durations as they are written.
 func (p *MediaPlaylist) firstWithParts() int {
 	var after time.Duration
 	for i := range p.Open {
-		after += p.Open[i].Duration
+		after += p.Open[i].Duration.Round(time.Microsecond)
 	}
 	horizon := 3 * time.Duration(p.TargetDuration) * time.Second
 	i := len(p.Segments)
 	for i > 0 && after < horizon {
 		i--
-		after += p.Segments[i].Duration
+		after += p.Segments[i].Duration.Round(time.Microsecond)
 	}
 	return i
 }

@@ -44,6 +44,10 @@ const (
 	VP9  Codec = "vp9"  // Config: VPCodecConfigurationRecord (vpcC without version and flags); Payload: one superframe
 	AAC  Codec = "aac"  // Config: AudioSpecificConfig; Payload: one raw_data_block
 	Opus Codec = "opus" // Config: OpusSpecificBox (dOps) body; Payload: one Opus packet
+
+	// Sound that broadcasters still send and browsers do not play: the ladder makes AAC of it.
+	AC3 Codec = "ac3" // Config: AC3SpecificBox (dac3) body; Payload: one syncframe
+	MPA Codec = "mpa" // MPEG-1/2 audio. Config: the header of a frame without what varies from frame to frame; Payload: one frame
 )
 
 // Kind of the codec's media; zero for an unknown codec.
@@ -51,11 +55,14 @@ func (c Codec) Kind() Kind {
 	switch c {
 	case H264, HEVC, AV1, VP9:
 		return Video
-	case AAC, Opus:
+	case AAC, Opus, AC3, MPA:
 		return Audio
 	}
 	return 0
 }
+
+// Playable reports whether players in browsers take the codec as it is. What is not must go through the ladder.
+func (c Codec) Playable() bool { return c.Kind() != 0 && c != AC3 && c != MPA }
 
 // Rational is an exact ratio such as a frame rate of 30000/1001. The zero value means unknown.
 type Rational struct{ Num, Den int64 }

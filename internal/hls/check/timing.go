@@ -62,13 +62,23 @@ func (c *Checker) inStep(t *rendition, cl closing, p *hls.ParsedMedia) {
 		if o == t {
 			continue
 		}
-		for _, other := range o.closed {
-			if !other.end.IsZero() && other.end.Sub(cl.end).Abs() < target(p)/2 {
-				apart := cl.at.Sub(other.at).Abs()
-				c.Report.Expect("L41", apart <= p.PartTarget+c.slack(), t.name, "segment %d came %v apart from segment %d of %s", cl.msn, apart, other.msn, o.name)
-			}
+		other := closest(o.closed, cl.end)
+		if other == nil || other.end.Sub(cl.end).Abs() >= target(p)/2 || *closest(t.closed, other.end) != cl {
+			continue
+		}
+		apart := cl.at.Sub(other.at).Abs()
+		c.Report.Expect("L41", apart <= p.PartTarget+c.slack(), t.name, "segment %d came %v apart from segment %d of %s", cl.msn, apart, other.msn, o.name)
+	}
+}
+
+// closest is the closing whose segment ends nearest to a time; nil where none is known.
+func closest(closed []closing, at time.Time) (best *closing) {
+	for i := range closed {
+		if c := &closed[i]; !c.end.IsZero() && (best == nil || c.end.Sub(at).Abs() < best.end.Sub(at).Abs()) {
+			best = c
 		}
 	}
+	return best
 }
 
 func bounded[T any](s []T) []T {

@@ -30,6 +30,7 @@ export interface Input {
   drops?: number;
   missing?: number;
   jumps?: number;
+  link?: Record<'rttMs' | 'jitterMs' | 'latencyMs' | 'received' | 'lost' | 'retransmitted' | 'dropped' | 'broken', number>;
   warnings?: { name: string; text: string; fix: string }[];
 }
 
@@ -73,6 +74,8 @@ export interface Attempt {
 
 export interface Connect {
   rtmp?: { server?: string; key?: string };
+  srt?: { server?: string; streamid?: string };
+  whip?: { server?: string };
 }
 
 /** The token was refused. */

@@ -49,9 +49,29 @@ function inputFacts(i: Input, now: number): HTMLElement {
       v && fact('Key frames', v.keyframeInterval ? `every ${v.keyframeInterval.toFixed(1)} s` : '–'),
       a && fact('Sound', `${(a.codec ?? '').toUpperCase()} ${(a.sampleRate ?? 0) / 1000} kHz, ${a.channels} ch, ${bitrate(a.bitrate)}`),
       v && a && fact('Sound after picture', `${Math.round(i.skewMs ?? 0)} ms`),
+      i.link && fact('Link', linkFacts(i.link)),
       fact('Dropped', `${i.drops ?? 0} unusable, ${i.missing ?? 0} left out by the encoder`),
     ),
   );
+}
+
+/** What the protocol measures of the way from the encoder. One that knows no round trip sees only gaps in what arrives. */
+function linkFacts(l: NonNullable<Input['link']>): string {
+  const gaps = `${l.broken ?? 0} gaps in the media`;
+  if (!l.received) {
+    return gaps;
+  }
+  const lost = (100 * (l.lost ?? 0)) / l.received;
+  return [
+    l.rttMs && `round trip ${Math.round(l.rttMs)} ms`,
+    l.latencyMs && `latency ${Math.round(l.latencyMs)} ms`,
+    l.jitterMs && `jitter ${Math.round(l.jitterMs)} ms`,
+    `${lost.toFixed(lost < 1 ? 2 : 1)} % lost at first`,
+    `${l.dropped ?? 0} packets lost for good`,
+    l.broken && gaps,
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function warnings(i: Input): HTMLElement {

@@ -1,5 +1,5 @@
 import { copy, dress } from '../clipboard';
-import type { Api } from './api';
+import type { Api, Connect } from './api';
 import { el } from './dom';
 
 /** What to type into OBS for a stream; the key is hidden until it is asked for. */
@@ -15,7 +15,7 @@ export function connectPanel(api: Api, stream: string, said: HTMLElement): HTMLE
     const wait = el('p', { class: 'dim' }, 'Asking the server…');
     panel.append(wait);
     void api.connect(stream).then(
-      (c) => wait.replaceWith(fields(c.rtmp?.server ?? '', c.rtmp?.key ?? '', said)),
+      (c) => wait.replaceWith(fields(c, said)),
       () => {
         wait.replaceWith(el('p', { class: 'bad' }, 'The server did not answer. Close this and open it again.'));
         filled = false;
@@ -25,13 +25,16 @@ export function connectPanel(api: Api, stream: string, said: HTMLElement): HTMLE
   return panel;
 }
 
-function fields(server: string, key: string, said: HTMLElement): HTMLElement {
+function fields(c: Connect, said: HTMLElement): HTMLElement {
   return el(
     'div',
     { class: 'connect-fields' },
     el('p', { class: 'dim' }, 'OBS: Settings → Stream → Service: Custom. Settings → Output → Keyframe interval: 2 s.'),
-    field('Server', server, false, said),
-    field('Stream key', key, true, said),
+    field('Server', c.rtmp?.server ?? '', false, said),
+    field('Stream key', c.rtmp?.key ?? '', true, said),
+    c.srt && field('SRT, server and key in one', `${c.srt.server ?? ''}?streamid=${c.srt.streamid ?? ''}`, true, said),
+    field('WHIP server', c.whip?.server ?? '', false, said),
+    el('p', { class: 'dim' }, 'OBS: Service: WHIP, and the stream key as the bearer token.'),
   );
 }
 

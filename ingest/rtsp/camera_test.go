@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -154,20 +155,17 @@ func follow(t testing.TB, u string, mediaTimeout time.Duration) *desk {
 	d := &desk{t: t, hub: hub.New(), log: &log{}}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	d.gate = ingest.NewGate(ingest.Config{}, keys.NewKeys(map[string]string{"live": key}), d.hub, logger)
-	pulls, err := pull.Parse("live=" + u)
+	at, err := url.Parse(u)
 	require.NoError(t, err)
-	source := rtsp.NewSource(logger)
+	source, err := rtsp.NewCamera(at)
+	require.NoError(t, err)
 	if mediaTimeout > 0 {
 		source.MediaTimeout = mediaTimeout
 	}
-	p, err := pull.New(pull.Config{
-		Pulls: pulls, Keys: map[string]string{"live": key}, Sources: map[string]pull.Source{"rtsp": source},
-		MinWait: 10 * time.Millisecond, MaxWait: 50 * time.Millisecond,
-	}, d.gate, logger)
-	require.NoError(t, err)
+	p := &pull.Pull{Stream: "live", Key: key, Source: source}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	go func() { ended <- p.Run(ctx, d.gate, logger) }()
 	d.stop = sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-ended)
@@ -230,11 +228,11 @@ func TestWhyACameraIsNotPulled(t *testing.T) {
 	quiet := &camera{t: t, address: freeTCP(t), silent: true}
 	quiet.start()
 	for u, want := range map[string]ingest.Reason{
-		"rtsp://viewer:wrong@" + c.address + "/stream":                     ingest.ReasonWrongKey,
-		"rtsp://" + c.address + "/stream":                                  ingest.ReasonWrongKey,
+		"rtsp://viewer:wrong@" + c.address + "/stream":                     ingest.ReasonRefused,
+		"rtsp://" + c.address + "/stream":                                  ingest.ReasonRefused,
 		"rtsp://viewer:" + password + "@" + elsewhere.address + "/stream":  ingest.ReasonUnreachable,
 		"rtsp://viewer:" + password + "@" + freeTCP(t) + "/stream":         ingest.ReasonUnreachable,
-		"rtsp://viewer:" + password + "@169.254.169.254/latest/meta-data/": ingest.ReasonForbidden,
+		"rtsp://viewer:" + password + "@169.254.169.254/latest/meta-data/": ingest.ReasonUnreachable,
 		"rtsp://viewer:" + password + "@" + quiet.address + "/stream":      ingest.ReasonNoMedia,
 	} {
 		d := follow(t, u, 100*time.Millisecond)

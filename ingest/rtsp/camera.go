@@ -19,34 +19,41 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/wire"
 )
 
-// Source pulls rtsp:// and rtsps:// URLs: media comes over UDP, or interleaved where none arrives that way within 3 s, and
-// over TLS always. It is a pull.Source.
-type Source struct {
-	log     *slog.Logger
-	metrics *metrics
+// ErrURL says what the URL of a camera must look like.
+var ErrURL = errors.New("rtsp://USER:PASSWORD@HOST:PORT/PATH or rtsps://…, all but the host optional")
 
-	// MediaTimeout is the time to the first picture or sound, and from each to the next; 10 s when zero.
+// Camera is an RTSP server elsewhere that a stream is fetched from. Media comes over UDP, or interleaved where none arrives
+// that way within 3 s, and over TLS always. It is a pull.Source.
+type Camera struct {
+	url *url.URL // may hold a password
+
+	// MediaTimeout is the time to the first picture or sound, and from each to the next.
 	MediaTimeout time.Duration
 	// TLS is for rtsps; the system's authorities when nil.
 	TLS *tls.Config
 }
 
-// NewSource makes a Source.
-func NewSource(log *slog.Logger) *Source {
-	return &Source{log: log, metrics: newMetrics("rtsp-pull"), MediaTimeout: 10 * time.Second}
+// NewCamera reads the URL of a camera. The error is ErrURL: nothing of the URL is in it, as that holds secrets.
+func NewCamera(u *url.URL) (*Camera, error) {
+	if u.Scheme != "rtsp" && u.Scheme != "rtsps" || u.Hostname() == "" || u.Opaque != "" || u.Fragment != "" {
+		return nil, ErrURL
+	}
+	return &Camera{url: u, MediaTimeout: 10 * time.Second}, nil
 }
 
-// Collector of the source's metrics, labelled with its protocol.
-func (s *Source) Collector() prometheus.Collector { return s.metrics }
+// Protocol implements pull.Source.
+func (c *Camera) Protocol() string { return c.url.Scheme + "-pull" }
 
-// connectWait bounds all requests up to PLAY together.
-const connectWait = 20 * time.Second
+const (
+	connectTimeout = 10 * time.Second // of TCP
+	connectWait    = 20 * time.Second // of all requests up to PLAY together
+)
 
 // inPacket is an RTP packet of a pulled session, or a report.
 type inPacket struct {
@@ -57,27 +64,21 @@ type inPacket struct {
 
 // pulling is one attempt.
 type pulling struct {
-	source *Source
-	client *gortsplib.Client
-	log    *slog.Logger
-	medias []*description.Media // those that are taken
-	tracks []*track
-	agent  string
-	inbox  chan inPacket
-	link   linkMeter
-
+	camera  *Camera
+	client  *gortsplib.Client
+	log     *slog.Logger
+	medias  []*description.Media // those that are taken
+	tracks  []*track
+	agent   string
+	inbox   chan inPacket
+	link    linkMeter
 	waiting sync.WaitGroup // for the client to end
 }
 
-// Pull implements pull.Source.
-func (s *Source) Pull(ctx context.Context, u *url.URL, d *net.Dialer, open func(context.Context, ingest.Request) (*ingest.Session, error)) error {
-	s.metrics.connections.Inc()
-	defer s.metrics.connections.Dec()
-	p := &pulling{
-		source: s, inbox: make(chan inPacket, mailboxSize), link: linkMeter{metrics: s.metrics},
-		log: s.log.With("protocol", u.Scheme+"-pull", "remote", u.Host),
-	}
-	p.client = p.newClient(u, d)
+// Fetch implements pull.Source.
+func (c *Camera) Fetch(ctx context.Context, admit pull.Admit, log *slog.Logger) error {
+	p := &pulling{camera: c, inbox: make(chan inPacket, mailboxSize), log: log.With("remote", c.url.Host)}
+	p.client = p.newClient()
 	if err := p.client.Start2(); err != nil {
 		return pullError(err)
 	}
@@ -86,20 +87,18 @@ func (s *Source) Pull(ctx context.Context, u *url.URL, d *net.Dialer, open func(
 	defer context.AfterFunc(ctx, p.client.Close)()
 
 	hurry := time.AfterFunc(connectWait, p.client.Close)
-	err := p.describe((*base.URL)(u))
+	err := p.describe((*base.URL)(c.url))
 	if err == nil {
-		err = p.setup()
+		err = p.play()
 	}
 	if !hurry.Stop() && err != nil {
 		err = ingest.Errorf(ingest.ReasonUnreachable, "no stream within %v", connectWait)
 	}
 	if err != nil {
-		s.metrics.refuse(err)
 		return err
 	}
-	session, err := open(ctx, ingest.Request{Clock: wireClock, Agent: p.agent})
+	session, err := admit(ctx, ingest.Request{Remote: c.url.Host, Clock: wireClock, Agent: p.agent})
 	if err != nil {
-		s.metrics.refuse(err)
 		return err
 	}
 	err = p.run(ctx, session)
@@ -107,10 +106,10 @@ func (s *Source) Pull(ctx context.Context, u *url.URL, d *net.Dialer, open func(
 	return err
 }
 
-func (p *pulling) newClient(u *url.URL, d *net.Dialer) *gortsplib.Client {
+func (p *pulling) newClient() *gortsplib.Client {
 	return &gortsplib.Client{
-		Scheme: u.Scheme, Host: u.Host, TLSConfig: p.source.TLS, UserAgent: "Stagecast",
-		DialContext: d.DialContext,
+		Scheme: p.camera.url.Scheme, Host: p.camera.url.Host, TLSConfig: p.camera.TLS, UserAgent: "Stagecast",
+		DialContext: (&net.Dialer{Timeout: connectTimeout, Control: pull.Control}).DialContext,
 		ListenPacket: func(network, address string) (net.PacketConn, error) {
 			c, err := new(net.ListenConfig).ListenPacket(context.Background(), network, address)
 			if u, ok := c.(*net.UDPConn); ok {
@@ -119,7 +118,7 @@ func (p *pulling) newClient(u *url.URL, d *net.Dialer) *gortsplib.Client {
 			return c, err
 		},
 		OnResponse:        p.restrain,
-		OnPacketsLost:     func(n uint64) { p.link.gone.Add(n) },
+		OnPacketsLost:     func(n uint64) { p.link.lost.Add(n) },
 		OnDecodeError:     func(error) {},
 		OnTransportSwitch: func(error) { p.log.Debug("no media over UDP, going on interleaved") },
 	}
@@ -167,8 +166,8 @@ func (p *pulling) describe(u *base.URL) error {
 	return nil
 }
 
-// setup has the packets of all tracks come (RFC 2326, 10.5).
-func (p *pulling) setup() error {
+// play has the packets of all tracks come (RFC 2326, 10.5).
+func (p *pulling) play() error {
 	for i, t := range p.tracks {
 		m := p.medias[i]
 		p.client.OnPacketRTP(m, t.format, func(packet *rtp.Packet) { p.put(inPacket{track: t, rtp: packet}) })
@@ -188,6 +187,7 @@ func (p *pulling) setup() error {
 func (p *pulling) put(in inPacket) {
 	select {
 	case p.inbox <- in:
+		p.link.received.Add(1)
 	default:
 		p.link.overflow.Add(1)
 	}
@@ -205,7 +205,7 @@ func (p *pulling) take(f *feed, in inPacket) error {
 // run takes packets until the end, whatever that is.
 func (p *pulling) run(ctx context.Context, session Session) (err error) {
 	log := p.log.With("stream", session.Stream())
-	f := newFeed(session, p.tracks, newDrops(p.source.metrics, log), log)
+	f := newFeed(session, p.tracks, newDrops(nil, log), log)
 	defer f.drops.end()
 	defer func() {
 		if v := recover(); v != nil {
@@ -215,7 +215,7 @@ func (p *pulling) run(ctx context.Context, session Session) (err error) {
 	}()
 	gone := make(chan error, 1)
 	p.waiting.Go(func() { gone <- p.client.Wait() })
-	timer := time.NewTimer(p.source.MediaTimeout)
+	timer := time.NewTimer(p.camera.MediaTimeout)
 	defer timer.Stop()
 	for {
 		select {
@@ -225,9 +225,9 @@ func (p *pulling) run(ctx context.Context, session Session) (err error) {
 				return err
 			}
 			if f.units > units {
-				timer.Reset(p.source.MediaTimeout)
+				timer.Reset(p.camera.MediaTimeout)
 			}
-			p.link.report(session, time.Now())
+			p.link.report(session, time.Now(), nil)
 		case <-timer.C:
 			return p.silent(f)
 		case <-session.Done():
@@ -270,8 +270,7 @@ func pullError(err error) error {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &status) && status.Code == base.StatusUnauthorized:
-		return &ingest.Error{Reason: ingest.ReasonWrongKey, Err: errors.New("the source wants another user or password"),
-			Fix: "Check the user and the password in the URL of the pull."}
+		return ingest.Errorf(ingest.ReasonRefused, "the source wants another user or password")
 	case errors.As(err, &status):
 		return ingest.Errorf(ingest.ReasonUnreachable, "the source answers %d", int(status.Code))
 	case errors.As(err, &certificate):

@@ -1,0 +1,82 @@
+package nal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
+)
+
+// ErrNoParameterSets says that a decoder cannot be configured yet.
+var ErrNoParameterSets = errors.New("nal: no parameter sets")
+
+// The bounds of what a decoder configuration counts and measures in one and two bytes.
+const (
+	maxAVCSets = 31
+	maxSetSize = 0xFFFF
+)
+
+// AVCConfig makes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) for NAL units with 4-byte lengths.
+func AVCConfig(sps, pps [][]byte) ([]byte, error) {
+	if !fit(sps) || !fit(pps) || len(sps[0]) < 4 {
+		return nil, ErrNoParameterSets
+	}
+	first := sps[0]
+	c := []byte{1, first[1], first[2], first[3], 0xFF, 0xE0 | byte(len(sps))}
+	c = appendSets(c, sps)
+	c = appendSets(append(c, byte(len(pps))), pps)
+	switch first[1] { // the profiles that carry more
+	case 100, 110, 122, 144:
+		var s h264.SPS
+		if err := s.Unmarshal(first); err != nil {
+			return nil, fmt.Errorf("nal: sequence parameter set: %w", err)
+		}
+		c = append(c, 0xFC|byte(s.ChromaFormatIdc), 0xF8|byte(s.BitDepthLumaMinus8), 0xF8|byte(s.BitDepthChromaMinus8), 0)
+	}
+	return c, nil
+}
+
+// HEVCConfig makes an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) for NAL units with 4-byte lengths.
+func HEVCConfig(vps, sps, pps [][]byte) ([]byte, error) {
+	if !fit(vps) || !fit(sps) || !fit(pps) {
+		return nil, ErrNoParameterSets
+	}
+	var s h265.SPS
+	if err := s.Unmarshal(sps[0]); err != nil {
+		return nil, fmt.Errorf("nal: sequence parameter set: %w", err)
+	}
+	// Rec. ITU-T H.265, 7.3.2.2.1: two bytes of NAL unit header, one of identifiers, and the general part of
+	// profile_tier_level, whose 12 bytes the record repeats.
+	raw := h264.EmulationPreventionRemove(sps[0])
+	if len(raw) < 15 {
+		return nil, ErrNoParameterSets
+	}
+	layers, nested := raw[2]>>1&7+1, raw[2]&1
+	c := append([]byte{1}, raw[3:15]...)
+	c = append(c, 0xF0, 0, 0xFC, 0xFC|byte(s.ChromaFormatIdc), 0xF8|byte(s.BitDepthLumaMinus8), 0xF8|byte(s.BitDepthChromaMinus8),
+		0, 0, layers<<3|nested<<2|3, 3)
+	for i, sets := range [][][]byte{vps, sps, pps} {
+		c = binary.BigEndian.AppendUint16(append(c, 0x80|byte(32+i)), uint16(len(sets))) // all of this type are here
+		c = appendSets(c, sets)
+	}
+	return c, nil
+}
+
+func fit(sets [][]byte) bool {
+	for _, s := range sets {
+		if len(s) > maxSetSize {
+			return false
+		}
+	}
+	return len(sets) > 0 && len(sets) <= maxAVCSets
+}
+
+// appendSets writes each set led by its length.
+func appendSets(c []byte, sets [][]byte) []byte {
+	for _, s := range sets {
+		c = append(binary.BigEndian.AppendUint16(c, uint16(len(s))), s...)
+	}
+	return c
+}

@@ -1,0 +1,91 @@
+package nal_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stagecast/stagecast/internal/cmaf"
+	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
+)
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	require.NoError(t, err)
+	return b
+}
+
+func TestKinds(t *testing.T) {
+	for header, want := range map[byte]nal.Kind{
+		0x65: nal.RandomAccess, 0x41: nal.Slice, 0x01: nal.Slice, 0x67: nal.SPS, 0x68: nal.PPS, 0x09: nal.Delimiter, 0x0C: nal.Filler, 0x06: nal.Other,
+	} {
+		require.Equal(t, want, nal.KindOf(media.H264, header), header)
+	}
+	for kind, want := range map[byte]nal.Kind{
+		0: nal.Slice, 1: nal.Slice, 16: nal.RandomAccess, 19: nal.RandomAccess, 21: nal.RandomAccess, 32: nal.VPS, 33: nal.SPS, 34: nal.PPS,
+		35: nal.Delimiter, 38: nal.Filler, 39: nal.Other,
+	} {
+		require.Equal(t, want, nal.KindOf(media.HEVC, kind<<1), kind)
+	}
+	require.True(t, nal.RandomAccess.Picture() && nal.Slice.Picture())
+	require.False(t, nal.SPS.Picture())
+}
+
+func TestRecoveryPoints(t *testing.T) {
+	require.True(t, nal.IsRecoveryPoint(unhex(t, "06 06 01 c4 80")))
+	require.False(t, nal.IsRecoveryPoint(unhex(t, "06 06 01 44 80")), "only later pictures are right")
+	require.False(t, nal.IsRecoveryPoint(unhex(t, "06 05 01 c4 80")))
+	require.False(t, nal.IsRecoveryPoint(unhex(t, "06 06")))
+}
+
+// x264's and x265's parameter sets of 320x180 pictures.
+const (
+	spsHigh = "6764000dacd941419f9f011000003e90000ea608f1429960"
+	ppsHigh = "68ebe3cb22c0"
+	vps     = "40010c01ffff01600000030090000003000003003cba0240"
+	spsHEVC = "4201010160000003009000000300000300 3ca00a0805c0 7496ea4932bc05a02000000300200000030321"
+	ppsHEVC = "4401c172b46240"
+)
+
+func TestAVCConfig(t *testing.T) {
+	config, err := nal.AVCConfig([][]byte{unhex(t, spsHigh)}, [][]byte{unhex(t, ppsHigh)})
+	require.NoError(t, err)
+	require.Equal(t, "0164000dffe10018"+spsHigh+"010006"+ppsHigh+"fdf8f800", hex.EncodeToString(config))
+	for _, bad := range [][2][][]byte{{nil, {unhex(t, ppsHigh)}}, {{unhex(t, spsHigh)}, nil}, {{{0x67}}, {{0x68}}}, {{make([]byte, 1<<16)}, {{0x68}}}} {
+		_, err := nal.AVCConfig(bad[0], bad[1])
+		require.ErrorIs(t, err, nal.ErrNoParameterSets)
+	}
+}
+
+func TestHEVCConfigNeedsAllSets(t *testing.T) {
+	_, err := nal.HEVCConfig(nil, [][]byte{{0x42, 1}}, [][]byte{{0x44, 1}})
+	require.ErrorIs(t, err, nal.ErrNoParameterSets)
+	_, err = nal.HEVCConfig([][]byte{{0x40, 1}}, [][]byte{{0x42, 1}}, [][]byte{{0x44, 1}})
+	require.Error(t, err)
+}
+
+// FuzzConfig makes configurations of anything: what comes out can be read again, or is refused.
+func FuzzConfig(f *testing.F) {
+	f.Add(unhex(f, "00000001"+spsHigh+"00000001"+ppsHigh))
+	f.Add(unhex(f, "00000001"+vps+"00000001"+spsHEVC+"00000001"+ppsHEVC))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, codec := range []media.Codec{media.H264, media.HEVC} {
+			sets := make(map[nal.Kind][][]byte)
+			for unit := range nal.Units(b) {
+				k := nal.KindOf(codec, unit[0])
+				sets[k] = append(sets[k], unit)
+			}
+			config, err := nal.AVCConfig(sets[nal.SPS], sets[nal.PPS])
+			if codec == media.HEVC {
+				config, err = nal.HEVCConfig(sets[nal.VPS], sets[nal.SPS], sets[nal.PPS])
+			}
+			if err == nil {
+				_ = cmaf.Complete(&media.Track{Codec: codec, Config: config}) // must not panic
+			}
+		}
+	})
+}
