@@ -34,7 +34,7 @@ type server struct {
 	exited chan struct{}
 	ended  bool // stop was called
 
-	rtmp, srt, http, admin string // host:port
+	rtmp, rtsp, srt, http, admin string // host:port
 }
 
 // start runs a server on free ports until the end of the test, and returns once it is ready.
@@ -43,6 +43,7 @@ func start(t *testing.T, args ...string) *server {
 	s := &server{t: t, banner: &capture{}, log: &capture{}, exited: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{
 		"--data", t.TempDir(), "--rtmp.address", "127.0.0.1:0", "--srt.address", "127.0.0.1:0", "--http.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
+		"--rtsp.address", "127.0.0.1:0", "--rtsp.udp-address", "127.0.0.1:0",
 		"--webrtc.address", "127.0.0.1:0", "--admin.token", adminToken, "--streams", allStreams, "--log.level", "debug",
 	}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.banner, s.log
@@ -53,7 +54,7 @@ func start(t *testing.T, args ...string) *server {
 		close(s.exited)
 	}()
 	t.Cleanup(s.cleanup)
-	for to, line := range map[*string]*regexp.Regexp{&s.rtmp: rtmpLine, &s.srt: srtLine, &s.http: viewersLine, &s.admin: adminLine} {
+	for to, line := range map[*string]*regexp.Regexp{&s.rtmp: rtmpLine, &s.rtsp: rtspLine, &s.srt: srtLine, &s.http: viewersLine, &s.admin: adminLine} {
 		await(t, "the banner says where to connect", func() bool {
 			if m := line.FindStringSubmatch(s.banner.String()); m != nil {
 				*to = m[1]
@@ -69,6 +70,7 @@ func start(t *testing.T, args ...string) *server {
 // The lines of the banner that name the open ports.
 var (
 	rtmpLine    = regexp.MustCompile(`OBS server +rtmp://([^/]+)/live`)
+	rtspLine    = regexp.MustCompile(`RTSP +rtsp://user:KEY@([^/]+)/`)
 	srtLine     = regexp.MustCompile(`SRT +srt://([^?]+)\?streamid=`)
 	viewersLine = regexp.MustCompile(`HLS +http://([^/]+)/`)
 	adminLine   = regexp.MustCompile(`Status page +http://([^/]+)/`)

@@ -68,7 +68,7 @@ func NewGate(c Config, auth Authorizer, h *hub.Hub, log *slog.Logger) *Gate {
 func (g *Gate) Open(ctx context.Context, r Request) (*Session, error) {
 	stream, err := g.auth.Authorize(ctx, r)
 	check := r.Check
-	r.Key, r.Check = "", nil
+	r.Key, r.Proves, r.Check = "", nil, nil
 	if err != nil {
 		g.Refuse(r, err)
 		return nil, err
@@ -112,7 +112,7 @@ func (g *Gate) Refuse(r Request, err error) {
 	defer g.mu.Unlock()
 	g.journal.add(Attempt{
 		At: g.now(), Protocol: r.Protocol, Stream: r.Stream, Remote: r.Remote, Agent: r.Agent,
-		Reason: reason, Detail: detail(err), Fix: reason.Fix(),
+		Reason: reason, Detail: detail(err), Fix: FixOf(err),
 	})
 }
 
@@ -186,7 +186,7 @@ func (g *Gate) left(s *Session, err error) {
 	}
 	g.journal.add(Attempt{
 		At: g.now(), Protocol: s.request.Protocol, Stream: s.stream, Remote: s.request.Remote, Agent: s.request.Agent,
-		Admitted: true, Lasted: lasted, Seconds: lasted.Seconds(), Reason: reason, Detail: detail(err), Fix: reason.Fix(),
+		Admitted: true, Lasted: lasted, Seconds: lasted.Seconds(), Reason: reason, Detail: detail(err), Fix: FixOf(err),
 	})
 }
 

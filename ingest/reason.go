@@ -22,6 +22,7 @@ const (
 	ReasonWrongKey        Reason = "wrong key"         // no stream has this key
 	ReasonTooManyAttempts Reason = "too many attempts" // wrong keys came from this address, or this one from many
 	ReasonWrongSecret     Reason = "wrong passphrase"  // of the connection's encryption: missing, wrong, or where there is none
+	ReasonKeyInURL        Reason = "key in URL"        // the key came in a query, where proxies and logs keep it
 	ReasonBadName         Reason = "bad name"          // no stream name or application of ours
 	ReasonTooMany         Reason = "too many"          // the limit of sessions or connections is reached
 	ReasonBadHandshake    Reason = "bad handshake"     // not this protocol, or not a version we know
@@ -42,12 +43,13 @@ var fixes = map[Reason]string{
 	ReasonSlowSetup:       "Check that the encoder speaks this protocol on this port.",
 	ReasonNoPath:          "Let UDP and TCP through to this server's media port (8189), and set webrtc.host to its public address if it is behind a NAT.",
 	ReasonWrongKey:        "Copy the stream key again. OBS: Settings → Stream → Stream Key.",
+	ReasonKeyInURL:        "Give the key as the password, as in rtsp://user:KEY@HOST:8554/STREAM, and change it: it may stand in logs.",
 	ReasonBadName:         "OBS: Settings → Stream → Server must end in /live. With SRT the streamid is KEY, publish:STREAM:KEY or #!::m=publish,r=STREAM,s=KEY.",
 	ReasonTooManyAttempts: "Wait a minute, then copy the stream key again. OBS: Settings → Stream → Stream Key.",
 	ReasonWrongSecret:     "Set the encoder's SRT passphrase to the server's srt.passphrase: 10 to 79 characters, on both sides or on none.",
 	ReasonNeedsLadder:     "Choose AAC in the encoder, or start the server with --ladder auto.",
 	ReasonUnreachable:     "Check the address in pulls, and that what sends there runs.",
-	ReasonRefused:         "Check the streamid and the passphrase of the address in pulls.",
+	ReasonRefused:         "Check the user, the password, the streamid and the passphrase of the address in pulls.",
 	ReasonTooMany:         "Stop a session that is not needed.",
 	ReasonBadHandshake:    "Use the protocol and the version of this port: rtmp:// or rtmps://, or SRT 1.4.1 or newer.",
 	ReasonBadMedia:        "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
@@ -61,7 +63,8 @@ func (r Reason) Fix() string { return fixes[r] }
 // Error is an error with a Reason.
 type Error struct {
 	Reason Reason
-	Err    error // may be nil
+	Err    error  // may be nil
+	Fix    string // in place of the Reason's, where the protocol has a better one
 }
 
 func (e *Error) Error() string {
@@ -76,6 +79,14 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errorf makes an *Error. The text must hold no secret.
 func Errorf(r Reason, format string, args ...any) error {
 	return &Error{Reason: r, Err: fmt.Errorf(format, args...)}
+}
+
+// FixOf says in one sentence what the broadcaster can do about err; empty where there is nothing.
+func FixOf(err error) string {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Fix != "" {
+		return e.Fix
+	}
+	return ReasonOf(err).Fix()
 }
 
 // ReasonOf is the Reason that err carries: ReasonUnpublished for nil, ReasonInternal where it carries none.

@@ -12,9 +12,12 @@ type Request struct {
 	Protocol string // "rtmp", "srt", …: log field and metric label
 	Stream   string // the stream's name where the protocol carries one; empty where the key alone says which
 	Key      string // secret; never logged
-	Remote   string // address and port of the peer
-	Agent    string // what the encoder calls itself, cut to a sane length and printable
-	Clock    WireClock
+	// Proves reports whether the broadcaster has shown that it knows a key which it did not send (digest authentication).
+	// Where it is set, Key is empty and Stream is not.
+	Proves func(key string) bool
+	Remote string // address and port of the peer
+	Agent  string // what the encoder calls itself, cut to a sane length and printable
+	Clock  WireClock
 
 	// Check, where set, is asked once it is known which stream the key opens, before the session is admitted; its error,
 	// an *Error, refuses. A protocol whose connections have secrets of their own compares them there.

@@ -32,6 +32,7 @@ type Config struct {
 	TLS   TLSConfig   `embed:"" prefix:"tls."`
 	Admin AdminConfig `embed:"" prefix:"admin."`
 	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
+	RTSP  RTSPConfig  `embed:"" prefix:"rtsp."`
 	SRT   SRTConfig   `embed:"" prefix:"srt."`
 	HLS   HLSConfig   `embed:"" prefix:"hls."`
 	Log   LogConfig   `embed:"" prefix:"log."`
@@ -66,6 +67,13 @@ type AdminConfig struct {
 type RTMPConfig struct {
 	Address    string `default:":1935" help:"RTMP."`
 	TLSAddress string `default:":1936" help:"RTMPS, where there is a certificate."`
+}
+
+// RTSPConfig is the door for encoders that publish over RTSP.
+type RTSPConfig struct {
+	Address    string `default:":8554" help:"RTSP; empty for none."`
+	TLSAddress string `default:":8322" help:"RTSPS, where there is a certificate."`
+	UDPAddress string `default:":8000" help:"Media of RTSP over UDP: an even port, and the one after; empty for interleaved only."`
 }
 
 // SRTConfig is the broadcasters' door for SRT.

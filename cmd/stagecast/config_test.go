@@ -51,6 +51,7 @@ func TestGoodFiles(t *testing.T) {
 		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
+		RTSP:  RTSPConfig{Address: ":8554", TLSAddress: ":8322", UDPAddress: ":8000"},
 		SRT:   SRTConfig{Address: ":8891", Passphrase: "other=ten letters or more"},
 		Pulls: "other=udp://239.1.2.3:5000",
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stagecast/stagecast/ingest/pull"
+	"github.com/stagecast/stagecast/ingest/rtsp"
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/udp"
 	"github.com/stagecast/stagecast/internal/auth"
@@ -14,8 +15,10 @@ import (
 
 // schemes are what streams can be fetched over, by the scheme of their URLs.
 var schemes = map[string]func(*url.URL) (pull.Source, error){
-	"srt": func(u *url.URL) (pull.Source, error) { return srt.NewCaller(u) },
-	"udp": func(u *url.URL) (pull.Source, error) { return udp.New(u) },
+	"rtsp":  func(u *url.URL) (pull.Source, error) { return rtsp.NewCamera(u) },
+	"rtsps": func(u *url.URL) (pull.Source, error) { return rtsp.NewCamera(u) },
+	"srt":   func(u *url.URL) (pull.Source, error) { return srt.NewCaller(u) },
+	"udp":   func(u *url.URL) (pull.Source, error) { return udp.New(u) },
 }
 
 var errPulls = errors.New("pulls are STREAM=URL, separated by commas; a comma in a URL is %2C, and a # is %23")

@@ -22,6 +22,7 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/rtmp"
+	"github.com/stagecast/stagecast/ingest/rtsp"
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
@@ -137,9 +138,10 @@ func (s *server) measure(ctx context.Context) error {
 
 // listeners are the open ports.
 type listeners struct {
-	rtmp, rtmps, http, https, admin net.Listener
-	srt                             *srt.Server // nil: none
-	webrtc                          *whip.Ports
+	rtmp, rtmps, rtsp, rtsps, http, https, admin net.Listener
+	rtspUDP                                      *rtsp.UDP
+	srt                                          *srt.Server // nil: none
+	webrtc                                       *whip.Ports
 }
 
 func (l *listeners) close() {
@@ -149,7 +151,10 @@ func (l *listeners) close() {
 	if l.webrtc != nil {
 		l.webrtc.Close()
 	}
-	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.http, l.https, l.admin} {
+	if l.rtspUDP != nil {
+		l.rtspUDP.Close()
+	}
+	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.rtsp, l.rtsps, l.http, l.https, l.admin} {
 		if one != nil {
 			one.Close()
 		}
@@ -167,6 +172,8 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 	}{
 		{&l.rtmp, "rtmp.address", s.config.RTMP.Address, false},
 		{&l.rtmps, "rtmp.tls-address", s.config.RTMP.TLSAddress, true},
+		{&l.rtsp, "rtsp.address", s.config.RTSP.Address, false},
+		{&l.rtsps, "rtsp.tls-address", s.config.RTSP.TLSAddress, true},
 		{&l.http, "http.address", s.config.HTTP.Address, false},
 		{&l.https, "http.tls-address", s.config.HTTP.TLSAddress, true},
 		{&l.admin, "admin.address", s.config.Admin.Address, false},
@@ -180,6 +187,14 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 			return nil, portError(p.key, err)
 		}
 		*p.to = opened
+	}
+	if l.rtsp != nil && s.config.RTSP.UDPAddress != "" {
+		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.UDPAddress)
+		if err != nil {
+			l.close()
+			return nil, portError("rtsp.udp-address", err)
+		}
+		l.rtspUDP = opened
 	}
 	if s.config.SRT.Address != "" {
 		phrases, err := srt.ParsePassphrases(s.config.SRT.Passphrase)
@@ -235,6 +250,12 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
 	}
+	if l.rtsp != nil {
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP})
+	}
+	if l.rtsps != nil {
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
+	}
 	if l.srt != nil {
 		s.registry.MustRegister(l.srt.Collector())
 		g.Go(func() error { return l.srt.Run(up) })
@@ -273,6 +294,12 @@ func (s *server) serveWHIP(g *errgroup.Group, ctx context.Context, p *whip.Ports
 	s.whip = whip.New(c, s.gate, s.log)
 	s.registry.MustRegister(s.whip.Collector())
 	g.Go(func() error { return s.whip.Run(ctx) })
+}
+
+func (s *server) serveRTSP(g *errgroup.Group, ctx context.Context, c rtsp.Config) {
+	r := rtsp.New(c, s.gate, s.log)
+	s.registry.MustRegister(r.Collector())
+	g.Go(func() error { return r.Run(ctx) })
 }
 
 func (s *server) serveHTTP(g *errgroup.Group, ctx context.Context, name string, l net.Listener, t *tls.Config, h http.Handler) {
@@ -386,6 +413,9 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
+		if l.rtsp != nil {
+			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s     (KEY as above)\n", host(l.rtsp), name)
+		}
 		if l.srt != nil {
 			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams[name])
 		}

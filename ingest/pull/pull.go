@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -40,6 +41,7 @@ const (
 	lastWait    = 30 * time.Second
 	refusedWait = 5 * time.Minute
 	lasted      = 30 * time.Second
+	spread      = 16 // the part of a wait that chance adds, so that not all cameras of a switch are asked at once
 )
 
 // Run fetches until ctx ends, and returns nil then. Of attempts that fail alike in a row, the journal has the first.
@@ -47,6 +49,10 @@ func (p *Pull) Run(ctx context.Context, gate *ingest.Gate, log *slog.Logger) err
 	log = log.With("stream", p.Stream, "protocol", p.Source.Protocol())
 	wait, reported := firstWait, ingest.Reason("")
 	for ctx.Err() == nil {
+		if onAir(gate, p.Stream) { // somebody publishes it: not to be taken away
+			sleep(ctx, lastWait)
+			continue
+		}
 		began := time.Now()
 		opened := false
 		admit := func(ctx context.Context, r ingest.Request) (*ingest.Session, error) {
@@ -73,10 +79,19 @@ func (p *Pull) Run(ctx context.Context, gate *ingest.Gate, log *slog.Logger) err
 			wait = refusedWait
 		}
 		log.Debug("pull ended", "reason", string(reason), "again", wait)
-		sleep(ctx, wait)
+		sleep(ctx, wait+rand.N(wait/spread))
 		wait = min(2*wait, lastWait)
 	}
 	return nil
+}
+
+func onAir(gate *ingest.Gate, stream string) bool {
+	for _, in := range gate.Inputs() {
+		if in.Stream == stream {
+			return true
+		}
+	}
+	return false
 }
 
 // fetch is one attempt: one bad source never takes the node.

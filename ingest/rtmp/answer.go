@@ -66,7 +66,7 @@ func streamCode(r ingest.Reason) string {
 // describe is an error as one or two sentences for whoever reads the encoder's log.
 func describe(err error) string {
 	text := err.Error()
-	if fix := ingest.ReasonOf(err).Fix(); fix != "" {
+	if fix := ingest.FixOf(err); fix != "" {
 		text += ". " + fix
 	}
 	return text

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // command is a remote call (RTMP 1.0, 7.2): name, transaction, command object, arguments.
@@ -84,7 +85,7 @@ func (c *conn) connect(cmd command) error {
 		return ingest.Errorf(ingest.ReasonBadMessage, "a second connect")
 	}
 	c.stage, c.transaction = connecting, cmd.transaction
-	c.request.Agent = printable(cmd.object.text("flashVer"))
+	c.request.Agent = wire.Printable(cmd.object.text("flashVer"))
 	c.app = cmd.object.text("app")
 	c.out = appendControl(c.out, typeSetChunkSize, outChunkSize)
 	if err := checkApplication(c.app); err != nil {
@@ -122,22 +123,22 @@ func (c *conn) publish(ctx context.Context, cmd command, stream uint32, watching
 	watching.Go(func() {
 		select {
 		case <-session.Done():
-			c.wire.interrupt(asError(session.Cause()))
+			c.wire.Interrupt(asError(session.Cause()))
 		case <-ctx.Done():
 		}
 	})
 	c.log = c.log.With("stream", session.Stream())
 	c.feed = newFeed(session, newDrops(c.server.metrics, c.log), c.log)
-	c.place.published()
+	c.place.Published()
 	c.chunks.admitted = true
 	c.reply("onStatus", 0, nil, status("status", "NetStream.Publish.Start", "Publishing."))
-	c.wire.expect(c.server.cfg.MediaTimeout, ingest.ReasonNoMedia)
+	c.wire.Expect(c.server.cfg.MediaTimeout, ingest.ReasonNoMedia)
 	return nil
 }
 
 // open asks the gate with the key, for no longer than the set-up may last.
 func (c *conn) open(ctx context.Context, key string) (Session, error) {
-	ctx, cancel := context.WithDeadline(ctx, c.wire.armed.Add(c.server.cfg.SetupTimeout))
+	ctx, cancel := context.WithDeadline(ctx, c.wire.Armed().Add(c.server.cfg.SetupTimeout))
 	defer cancel()
 	r := c.request
 	r.Key = key

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // stage is how far a connection has come: what has been asked for, granted or not.
@@ -29,8 +30,8 @@ var errGoodbye = errors.New("rtmp: goodbye")
 // conn is one connection. All is done by the goroutine of serve; others only interrupt its wire.
 type conn struct {
 	server  *Server
-	wire    *wire
-	place   *place
+	wire    *wire.Conn
+	place   *wire.Place
 	log     *slog.Logger
 	request ingest.Request // without a key, but while the gate is asked
 
@@ -51,10 +52,10 @@ type conn struct {
 	feed    *feed
 }
 
-func newConn(s *Server, nc net.Conn, p *place, r ingest.Request, log *slog.Logger) *conn {
+func newConn(s *Server, nc net.Conn, p *wire.Place, r ingest.Request, log *slog.Logger) *conn {
 	c := &conn{
 		server: s, place: p, request: r, log: log, window: ackWindow,
-		wire: &wire{Conn: nc, total: s.metrics.received},
+		wire: wire.NewConn(nc, s.metrics.received),
 	}
 	c.reader = bufio.NewReaderSize(c.wire, readBuffer)
 	c.chunks = newChunkReader(c.reader)
@@ -67,14 +68,14 @@ func (c *conn) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer watching.Wait()
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { c.wire.interrupt(&ingest.Error{Reason: ingest.ReasonShutdown}) })
+	stop := context.AfterFunc(ctx, func() { c.wire.Interrupt(&ingest.Error{Reason: ingest.ReasonShutdown}) })
 	defer stop()
 
 	err := c.run(ctx, &watching)
 	c.end(err)
-	c.log.Debug("connection ended", "reason", string(ingest.ReasonOf(err)), "bytes", c.wire.received)
+	c.log.Debug("connection ended", "reason", string(ingest.ReasonOf(err)), "bytes", c.wire.Received)
 	if c.tell(err) {
-		c.wire.linger(err != nil)
+		c.wire.Linger(err != nil)
 	}
 }
 
@@ -86,7 +87,7 @@ func (c *conn) run(ctx context.Context, watching *sync.WaitGroup) (err error) {
 			err = &ingest.Error{Reason: ingest.ReasonInternal}
 		}
 	}()
-	c.wire.expect(c.server.cfg.SetupTimeout, ingest.ReasonSlowSetup)
+	c.wire.Expect(c.server.cfg.SetupTimeout, ingest.ReasonSlowSetup)
 	if err := c.secure(ctx); err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (c *conn) secure(ctx context.Context) error {
 		return nil
 	}
 	err := t.HandshakeContext(ctx)
-	if fault := c.wire.fault(err); ingest.ReasonOf(fault) != ingest.ReasonDisconnected {
+	if fault := c.wire.Fault(err); ingest.ReasonOf(fault) != ingest.ReasonDisconnected {
 		return fault
 	}
 	return &ingest.Error{Reason: ingest.ReasonBadHandshake, Err: err}
@@ -152,7 +153,7 @@ func (c *conn) media(m message) error {
 		units := c.feed.units
 		err := c.feed.media(m)
 		if c.feed.units > units { // a sequence header or an empty message holds no stream
-			c.wire.renew(c.server.cfg.MediaTimeout)
+			c.wire.Renew(c.server.cfg.MediaTimeout)
 		}
 		return err
 	case typeData, typeDataAMF3:
@@ -163,8 +164,8 @@ func (c *conn) media(m message) error {
 
 // acknowledge reports the bytes received whenever a window of them has come (RTMP 1.0, 5.4.3).
 func (c *conn) acknowledge() {
-	if c.wire.received-c.acked >= c.window {
-		c.acked = c.wire.received
+	if c.wire.Received-c.acked >= c.window {
+		c.acked = c.wire.Received
 		c.out = appendControl(c.out, typeAck, uint32(c.acked)) // wraps with the peer's own count
 	}
 }
@@ -189,7 +190,7 @@ func (c *conn) end(err error) {
 	if err == nil {
 		err = ingest.Errorf(ingest.ReasonUnpublished, "the encoder left before it published")
 	}
-	if c.wire.received == 0 && ingest.ReasonOf(err) == ingest.ReasonDisconnected {
+	if c.wire.Received == 0 && ingest.ReasonOf(err) == ingest.ReasonDisconnected {
 		return // somebody looked whether the port is open
 	}
 	c.server.metrics.refuse(err)

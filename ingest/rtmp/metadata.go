@@ -3,6 +3,7 @@ package rtmp
 import (
 	"math"
 
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -35,7 +36,7 @@ func parseMetadata(m message) (meta metadata, ok bool, err error) {
 		frameRate:    frameRate(number(o, "framerate")),
 		videoBitrate: bitrate(number(o, "videodatarate")),
 		audioBitrate: bitrate(number(o, "audiodatarate")),
-		encoder:      printable(o.text("encoder")),
+		encoder:      wire.Printable(o.text("encoder")),
 	}, true, nil
 }
 

@@ -2,7 +2,6 @@ package rtmp
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/stagecast/stagecast/ingest"
 )
@@ -10,7 +9,6 @@ import (
 const (
 	application = "live"
 	maxNameSize = 1024 // bytes of an application or a stream name as they come, query included
-	maxAgent    = 64   // characters
 )
 
 // The path that an encoder asks for is its application and its stream name, joined: server rtmp://HOST/live and key KEY, and
@@ -52,20 +50,4 @@ func split(path string) []string {
 		return nil
 	}
 	return strings.Split(path, "/")
-}
-
-// printable makes what a peer calls itself fit for a log.
-func printable(s string) string {
-	var b strings.Builder
-	n := 0
-	for _, c := range s {
-		if n == maxAgent {
-			break
-		}
-		if unicode.IsPrint(c) && c != unicode.ReplacementChar {
-			b.WriteRune(c)
-			n++
-		}
-	}
-	return b.String()
 }

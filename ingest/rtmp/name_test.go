@@ -58,9 +58,3 @@ func TestNamesThatAreRefused(t *testing.T) {
 		require.NotContains(t, err.Error(), "KEY")
 	}
 }
-
-func TestPrintable(t *testing.T) {
-	require.Equal(t, "FMLE/3.0 (compatible; Lavf59)", printable("FMLE/3.0 (compatible;\x1b\x00 Lavf59)\r\n"))
-	require.Equal(t, "é", printable("é\xff"))
-	require.Len(t, printable(strings.Repeat("x", 10000)), maxAgent)
-}

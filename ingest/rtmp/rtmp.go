@@ -53,18 +53,16 @@ func (c Config) protocol() string {
 
 // The bounds that no setting moves.
 const (
-	writeTimeout  = 5 * time.Second // for an answer to be taken by the peer's socket
-	lingerTimeout = time.Second     // for the peer to read the last answer
-	readBuffer    = 64 << 10        // two pictures of a 6 Mb/s stream: one system call for each burst
-	maxMetadata   = 64 << 10        // bytes of a message that is not media
-	maxSetupBytes = 256 << 10       // of unfinished messages before publish
-	maxMediaBytes = 16 << 20        // of unfinished messages after publish
-	maxAborts     = 64              // messages given up by the encoder; none that we know does so
-	maxHeldBytes  = 4 << 20         // of units that wait for the tracks to be known
-	maxHeldUnits  = 512             // likewise
-	maxNALUnits   = 4096            // of one access unit: a 4K key picture in slices of one IP packet has about a thousand
-	ackWindow     = 2_500_000       // bytes between acknowledgements, for a peer that asks for no other
-	minAckWindow  = 64 << 10        // a smaller one would make us answer each read
-	outChunkSize  = 64 << 10        // larger than any answer, so that each is one chunk; ffmpeg takes it up for its own
-	holdSpan      = 1000            // milliseconds of media after which a second track is no longer waited for
+	readBuffer    = 64 << 10  // two pictures of a 6 Mb/s stream: one system call for each burst
+	maxMetadata   = 64 << 10  // bytes of a message that is not media
+	maxSetupBytes = 256 << 10 // of unfinished messages before publish
+	maxMediaBytes = 16 << 20  // of unfinished messages after publish
+	maxAborts     = 64        // messages given up by the encoder; none that we know does so
+	maxHeldBytes  = 4 << 20   // of units that wait for the tracks to be known
+	maxHeldUnits  = 512       // likewise
+	maxNALUnits   = 4096      // of one access unit: a 4K key picture in slices of one IP packet has about a thousand
+	ackWindow     = 2_500_000 // bytes between acknowledgements, for a peer that asks for no other
+	minAckWindow  = 64 << 10  // a smaller one would make us answer each read
+	outChunkSize  = 64 << 10  // larger than any answer, so that each is one chunk; ffmpeg takes it up for its own
+	holdSpan      = 1000      // milliseconds of media after which a second track is no longer waited for
 )

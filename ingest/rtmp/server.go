@@ -3,7 +3,6 @@ package rtmp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // Server takes encoders in on one port.
@@ -24,9 +24,9 @@ type Server struct {
 	gate    door
 	log     *slog.Logger
 	metrics *metrics
-	limiter *limiter
+	limiter *wire.Limiter
 	serial  atomic.Uint64 // of connections
-	flood   throttle      // for refusals of whole connections, which cost a peer nothing
+	flood   wire.Throttle // for refusals of whole connections, which cost a peer nothing
 }
 
 // New makes a Server that admits its encoders at gate, an *ingest.Gate.
@@ -37,7 +37,7 @@ func New[S Session](cfg Config, gate Gate[S], logger *slog.Logger) *Server {
 		gate:    doorOf(gate),
 		log:     logger.With("protocol", cfg.protocol()),
 		metrics: newMetrics(cfg.protocol()),
-		limiter: newLimiter(cfg.MaxConnections, cfg.MaxWaiting),
+		limiter: wire.NewLimiter(cfg.MaxConnections, cfg.MaxWaiting),
 	}
 }
 
@@ -64,43 +64,11 @@ func (s *Server) Run(ctx context.Context) error {
 		<-ctx.Done()
 		l.Close()
 	})
-	return s.accept(ctx, l, &running)
-}
-
-// accept starts a goroutine for each connection until ctx ends.
-func (s *Server) accept(ctx context.Context, l net.Listener, running *sync.WaitGroup) error {
-	const shortest, longest = 5 * time.Millisecond, time.Second
-	wait := shortest
-	for {
-		nc, err := l.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				nc.Close()
-			}
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("rtmp: %w", err)
-		case err != nil: // such as no free file descriptor: it comes back at once until one is free
-			s.log.Warn("accept", "error", err, "retry", wait)
-			sleep(ctx, wait)
-			wait = min(2*wait, longest)
-			continue
-		}
-		wait = shortest
+	return wire.Accept(ctx, l, s.log, func(nc net.Conn) {
 		if place := s.admit(nc); place != nil {
 			running.Go(func() { s.serve(ctx, nc, place) })
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	})
 }
 
 // request is what is known of a connection before its first byte.
@@ -113,22 +81,22 @@ func (s *Server) request(nc net.Conn) ingest.Request {
 }
 
 // admit finds a place for a connection, or closes it.
-func (s *Server) admit(nc net.Conn) *place {
-	p, err := s.limiter.enter(nc.RemoteAddr())
+func (s *Server) admit(nc net.Conn) *wire.Place {
+	p, err := s.limiter.Enter(nc.RemoteAddr())
 	if err == nil {
 		return p
 	}
 	nc.Close()
 	s.metrics.refuse(err)
-	if s.flood.allow(time.Now()) {
+	if s.flood.Allow(time.Now()) {
 		s.gate.refuse(s.request(nc), err)
 	}
 	return nil
 }
 
 // serve is the whole life of one connection.
-func (s *Server) serve(ctx context.Context, nc net.Conn, p *place) {
-	defer p.leave()
+func (s *Server) serve(ctx context.Context, nc net.Conn, p *wire.Place) {
+	defer p.Leave()
 	defer nc.Close()
 	s.metrics.connections.Inc()
 	defer s.metrics.connections.Dec()

@@ -27,6 +27,20 @@ func TestKeySaysWhichStream(t *testing.T) {
 	}
 }
 
+func TestAKeyCanBeProvedWithoutBeingSent(t *testing.T) {
+	keys := auth.NewKeys(map[string]string{"live": "first-key", "other": "second-key"})
+	knows := func(want string) func(string) bool { return func(key string) bool { return key == want } }
+	got, err := keys.Authorize(context.Background(), ingest.Request{Stream: "other", Proves: knows("second-key")})
+	require.NoError(t, err)
+	require.Equal(t, "other", got)
+	for _, r := range []ingest.Request{
+		{Stream: "live", Proves: knows("second-key")}, {Stream: "none", Proves: knows("first-key")}, {Proves: knows("first-key")},
+	} {
+		_, err = keys.Authorize(context.Background(), r)
+		require.Equal(t, ingest.ReasonWrongKey, ingest.ReasonOf(err), r.Stream)
+	}
+}
+
 func TestStreamsAreReadStrictlyAndKeysStayOutOfErrors(t *testing.T) {
 	streams, err := auth.ParseStreams("live=abcd, two=efgh-1")
 	require.NoError(t, err)

@@ -63,21 +63,21 @@ func CheckName(name string) error {
 }
 
 // Keys is who may publish what. It is immutable and safe for concurrent use. Keys are compared by their hash, so that the
-// time it takes says nothing.
+// time it takes says nothing; they are kept for the protocols that prove a key without sending it.
 type Keys struct {
 	entries []entry
 }
 
 type entry struct {
-	stream string
-	hash   [sha256.Size]byte
+	stream, key string
+	hash        [sha256.Size]byte
 }
 
 // NewKeys takes streams and their keys.
 func NewKeys(streams map[string]string) *Keys {
 	k := &Keys{}
 	for stream, key := range streams {
-		k.entries = append(k.entries, entry{stream, sha256.Sum256([]byte(key))})
+		k.entries = append(k.entries, entry{stream, key, sha256.Sum256([]byte(key))})
 	}
 	sort.Slice(k.entries, func(i, j int) bool { return k.entries[i].stream < k.entries[j].stream })
 	return k
@@ -97,7 +97,11 @@ func (k *Keys) Authorize(_ context.Context, r ingest.Request) (string, error) {
 	hash := sha256.Sum256([]byte(r.Key))
 	stream := ""
 	for _, e := range k.entries {
-		if subtle.ConstantTimeCompare(hash[:], e.hash[:]) == 1 && (r.Stream == "" || r.Stream == e.stream) {
+		knows := subtle.ConstantTimeCompare(hash[:], e.hash[:]) == 1
+		if r.Proves != nil {
+			knows = r.Stream == e.stream && r.Proves(e.key)
+		}
+		if knows && (r.Stream == "" || r.Stream == e.stream) {
 			stream = e.stream
 		}
 	}

@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
@@ -24,7 +24,9 @@ var arrows = map[string]string{
 	"ingest/pull":          "ingest",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
-	"ingest/rtmp":          "ingest internal/media internal/nal",
+	"ingest/rtmp":          "ingest ingest/wire internal/media internal/nal",
+	"ingest/rtsp":          "ingest ingest/pull ingest/wire internal/media internal/nal",
+	"ingest/wire":          "ingest",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"ingest/whip":          "ingest internal/cmaf internal/media",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
@@ -175,11 +177,12 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 	only := map[string]string{ // the library, and whose code may import it; tests may always
 		"github.com/yutopp/go-rtmp":                               "internal/rtmppush",
 		"github.com/sirupsen/logrus":                              "internal/rtmppush",
+		"github.com/bluenviron/gortsplib":                         "ingest/rtsp",
 		"github.com/datarhei/gosrt":                               "ingest/srt",
 		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "",
-		"github.com/pion":                                         "ingest/whip",
+		"github.com/pion":                                         "ingest/rtsp ingest/whip",
 		"github.com/stretchr/testify":                             "",
 		"pgregory.net/rapid":                                      "",
 		"go.uber.org/goleak":                                      "",

@@ -1,4 +1,4 @@
-package rtmp
+package wire
 
 import (
 	"net"
@@ -9,8 +9,9 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 )
 
-// limiter counts connections against the two bounds of Config.
-type limiter struct {
+// Limiter counts connections against two bounds: of all, and of those of one address that have not published. It is safe
+// for concurrent use.
+type Limiter struct {
 	maxTotal, maxWaiting int
 
 	mu      sync.Mutex // guards everything below
@@ -18,12 +19,13 @@ type limiter struct {
 	waiting map[netip.Prefix]int // connections that have not published, by peer
 }
 
-func newLimiter(maxTotal, maxWaiting int) *limiter {
-	return &limiter{maxTotal: maxTotal, maxWaiting: maxWaiting, waiting: make(map[netip.Prefix]int)}
+// NewLimiter allows maxTotal connections, and maxWaiting of one peer that have not published.
+func NewLimiter(maxTotal, maxWaiting int) *Limiter {
+	return &Limiter{maxTotal: maxTotal, maxWaiting: maxWaiting, waiting: make(map[netip.Prefix]int)}
 }
 
-// enter takes a place for a new connection, which the caller must leave. The error is an *ingest.Error.
-func (l *limiter) enter(addr net.Addr) (*place, error) {
+// Enter takes a place for a new connection, which the caller must Leave. The error is an *ingest.Error.
+func (l *Limiter) Enter(addr net.Addr) (*Place, error) {
 	peer := peerOf(addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -35,31 +37,32 @@ func (l *limiter) enter(addr net.Addr) (*place, error) {
 	}
 	l.total++
 	l.waiting[peer]++
-	return &place{limiter: l, peer: peer, waits: true}, nil
+	return &Place{limiter: l, peer: peer, waits: true}, nil
 }
 
-// place is one connection's share of the limits. It is for one goroutine.
-type place struct {
-	limiter *limiter
+// Place is one connection's share of the limits. It is for one goroutine.
+type Place struct {
+	limiter *Limiter
 	peer    netip.Prefix
 	waits   bool
 }
 
-// published ends the waiting.
-func (p *place) published() {
+// Published ends the waiting.
+func (p *Place) Published() {
 	p.limiter.mu.Lock()
 	defer p.limiter.mu.Unlock()
 	p.stopWaiting()
 }
 
-func (p *place) leave() {
+// Leave gives the place back.
+func (p *Place) Leave() {
 	p.limiter.mu.Lock()
 	defer p.limiter.mu.Unlock()
 	p.stopWaiting()
 	p.limiter.total--
 }
 
-func (p *place) stopWaiting() { // limiter.mu is held
+func (p *Place) stopWaiting() { // limiter.mu is held
 	if !p.waits {
 		return
 	}
@@ -85,10 +88,11 @@ func peerOf(addr net.Addr) netip.Prefix {
 	return p
 }
 
-// throttle lets one event a second through. It is for one goroutine.
-type throttle struct{ next time.Time }
+// Throttle lets one event a second through. It is for one goroutine.
+type Throttle struct{ next time.Time }
 
-func (t *throttle) allow(now time.Time) bool {
+// Allow reports whether the event of now is let through.
+func (t *Throttle) Allow(now time.Time) bool {
 	if now.Before(t.next) {
 		return false
 	}
