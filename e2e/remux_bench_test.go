@@ -64,8 +64,8 @@ func benchRemux(t *testing.T, file string, n int) {
 func cpu(t *testing.T, pid int) float64 {
 	f := procStat(pid)
 	require.Greater(t, len(f), 15)
-	user, _ := strconv.ParseFloat(f[13], 64)
-	system, _ := strconv.ParseFloat(f[14], 64)
+	user, _ := strconv.ParseFloat(f[11], 64)
+	system, _ := strconv.ParseFloat(f[12], 64)
 	return (user + system) / 100
 }
 

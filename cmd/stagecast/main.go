@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -56,7 +55,6 @@ func execute(ctx context.Context, args []string, out, logs io.Writer) error {
 		_, err := fmt.Fprintln(out, "configuration is good")
 		return err
 	}
-	tuneMemory()
 	if err := run(ctx, c, out, logs); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -114,12 +112,4 @@ func configPath(args []string) string {
 		}
 	}
 	return os.Getenv("STAGECAST_CONFIG")
-}
-
-// tuneMemory makes the collector run more often than Go's default, which lets garbage grow to the size of what is live:
-// nearly all of that is media without pointers, and costs nothing to mark.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(5)
-	}
 }

@@ -256,6 +256,7 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtsps != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
 	}
+	g.Go(func() error { return boundGarbage(up) })
 	if l.srt != nil {
 		s.registry.MustRegister(l.srt.Collector())
 		g.Go(func() error { return l.srt.Run(up) })
