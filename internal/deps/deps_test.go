@@ -28,7 +28,7 @@ var arrows = map[string]string{
 	"ingest/rtsp":          "ingest ingest/pull ingest/wire internal/media internal/nal",
 	"ingest/wire":          "ingest",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
-	"ingest/whip":          "ingest internal/cmaf internal/media",
+	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
 	"origin":               "packager internal/hls internal/media",
