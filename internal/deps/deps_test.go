@@ -21,7 +21,7 @@ var arrows = map[string]string{
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
-	"ingest/pull":          "ingest",
+	"ingest/pull":          "ingest ingest/wire",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
 	"ingest/rtmp":          "ingest ingest/wire internal/media internal/nal",
