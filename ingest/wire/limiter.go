@@ -26,7 +26,7 @@ func NewLimiter(maxTotal, maxWaiting int) *Limiter {
 // Enter takes a place for a new connection of a peer, "address:port", which the caller must Leave. The error is an
 // *ingest.Error.
 func (l *Limiter) Enter(remote string) (*Place, error) {
-	peer := peerOf(remote)
+	peer := ingest.PeerOf(remote)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.total >= l.maxTotal {
@@ -70,22 +70,6 @@ func (p *Place) stopWaiting() { // limiter.mu is held
 	if p.limiter.waiting[p.peer]--; p.limiter.waiting[p.peer] == 0 {
 		delete(p.limiter.waiting, p.peer)
 	}
-}
-
-// peerOf is what counts as one address: an IPv4 address, or an IPv6 /64, the least that one customer is given
-// (RFC 6177). All that have no IP address are one peer.
-func peerOf(remote string) netip.Prefix {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.Prefix(bits) // cannot fail: bits fit the address
-	return p
 }
 
 // Throttle lets one event a second through. It is safe for concurrent use.
