@@ -62,14 +62,14 @@ func TestRTSPConforms(t *testing.T) {
 			e := s.publishRTSP(c.transport, "live", liveKey, c.p)
 			s.awaitLive("live")
 			conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime, c.excused...)
-			in := s.operator().Streams[0].Input
+			in := s.input("live")
 			require.NotNil(t, in)
 			assert.Equal(t, "rtsp", in.Protocol)
 			assert.Zero(t, in.Dropped)
 			assert.Zero(t, in.Jumps)
-			if assert.NotNil(t, in.Link) {
-				assert.Zero(t, in.Link.Lost)
-			}
+			require.NotNil(t, in.Link)
+			assert.Positive(t, in.Link.Received)
+			assert.Zero(t, in.Link.Lost)
 			e.finish()
 			assert.Equal(t, ingest.ReasonUnpublished, s.journalled("live").Reason)
 			s.stop()
@@ -131,9 +131,10 @@ func TestPullOfACameraThatGoesAndComes(t *testing.T) {
 	film()
 	viewer := follow(t, s.awaitLive("live"))
 	viewer.awaitMedia(t, 3)
-	in := s.operator().Streams[0].Input
+	in := s.input("live")
 	require.NotNil(t, in)
 	assert.Equal(t, "rtsp-pull", in.Protocol)
+	assert.Contains(t, s.banner.String(), "Pulled from   rtsp://"+c.address+"\n")
 	before := viewer.discontinuity()
 
 	c.turnOff()

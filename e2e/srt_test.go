@@ -118,8 +118,8 @@ func TestSRTThroughLoss(t *testing.T) {
 		return in != nil && in.Link != nil && in.Link.Received > packets
 	})
 	in := s.input("live")
-	assert.Greater(t, in.Link.Lost, int64(packets/50), "the network was bad")
-	assert.Greater(t, in.Link.Retransmitted, int64(packets/50))
+	assert.Greater(t, in.Link.Lost, uint64(packets/50), "the network was bad")
+	assert.Greater(t, in.Link.Retransmitted, uint64(packets/50))
 	assert.Greater(t, in.Link.RTTMs, 75.0)
 	assert.EqualValues(t, 2000, in.Link.LatencyMs)
 	assert.Zero(t, in.Link.Dropped)
@@ -236,6 +236,7 @@ func TestPullSRT(t *testing.T) {
 	viewer.stop(t)
 	in := s.input("live")
 	require.NotNil(t, in)
+	assert.Equal(t, "srt-pull", in.Protocol)
 	assert.EqualValues(t, 300, in.Link.LatencyMs)
 	s.stop()
 	assert.NotContains(t, s.log.String(), phrase)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stagecast/stagecast/internal/media"
 )
 
 // camera opens a page, of an origin of its own, that publishes by WHIP from Chromium.
@@ -36,8 +38,8 @@ func TestBrowserPublishes(t *testing.T) {
 	in := s.input("live")
 	require.NotNil(t, in)
 	assert.Equal(t, "whip", in.Protocol)
-	assert.Equal(t, "h264", in.Video.Codec)
-	assert.Equal(t, "opus", in.Audio.Codec)
+	assert.Equal(t, media.H264, in.Video.Codec)
+	assert.Equal(t, media.Opus, in.Audio.Codec)
 	await(t, "ICE has begun anew", func() bool { return b.last("restarted", "").Text != "" })
 	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime)
 	assert.Less(t, s.input("live").SkewMs, 1000.0)

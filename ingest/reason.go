@@ -32,6 +32,7 @@ const (
 	ReasonNeedsLadder     Reason = "needs ladder"      // sound that no player takes as it is, and nothing here encodes it
 	ReasonUnreachable     Reason = "unreachable"       // a source that we pull from does not answer
 	ReasonRefused         Reason = "refused"           // a source that we pull from does not want us
+	ReasonForbidden       Reason = "forbidden"         // a source that we would pull from is where none may be
 	ReasonNotPublishing   Reason = "not publishing"    // asked to play instead of publish
 	ReasonInternal        Reason = "internal error"    // our fault
 )
@@ -54,6 +55,7 @@ var fixes = map[Reason]string{
 	ReasonBadHandshake:    "Use the protocol and the version of this port: rtmp:// or rtmps://, or SRT 1.4.1 or newer.",
 	ReasonBadMedia:        "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
 	ReasonUnsupported:     "Choose H.264 (or HEVC, AV1) and AAC in the encoder (Opus with WHIP). OBS: Settings → Output → Encoder.",
+	ReasonForbidden:       "Pull from an address of one host; link-local, multicast and unspecified addresses are none.",
 	ReasonNotPublishing:   "Watch the stream in a browser or an HLS player; this port only takes publishers.",
 }
 

@@ -24,13 +24,13 @@ type Request struct {
 	Check func(stream string) error
 }
 
-// maxKeySize bounds what is compared with the keys.
-const maxKeySize = 256
+// MaxKeySize bounds what is compared with the keys.
+const MaxKeySize = 256
 
 // IsKey reports whether s has the form of a key or of a stream's name: the unreserved characters of a URL (RFC 3986, 2.3),
 // and not "." or "..".
 func IsKey(s string) bool {
-	if s == "" || len(s) > maxKeySize || s == "." || s == ".." {
+	if s == "" || len(s) > MaxKeySize || s == "." || s == ".." {
 		return false
 	}
 	return strings.IndexFunc(s, func(c rune) bool {

@@ -39,7 +39,7 @@ type Config struct {
 
 	WebRTC WebRTCConfig `embed:"" prefix:"webrtc."`
 
-	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
+	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
 }
@@ -71,7 +71,7 @@ type RTMPConfig struct {
 
 // RTSPConfig is the door for encoders that publish over RTSP.
 type RTSPConfig struct {
-	Address    string `default:":8554" help:"RTSP; empty for none."`
+	Address    string `default:":8554" help:"RTSP; empty for none. The password is the stream key."`
 	TLSAddress string `default:":8322" help:"RTSPS, where there is a certificate."`
 	UDPAddress string `default:":8000" help:"Media of RTSP over UDP: an even port, and the one after; empty for interleaved only."`
 }

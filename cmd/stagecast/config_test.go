@@ -53,7 +53,7 @@ func TestGoodFiles(t *testing.T) {
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
 		RTSP:  RTSPConfig{Address: ":8554", TLSAddress: ":8322", UDPAddress: ":8000"},
 		SRT:   SRTConfig{Address: ":8891", Passphrase: "other=ten letters or more"},
-		Pulls: "other=udp://239.1.2.3:5000",
+		Pulls: "other=udp://239.1.2.3:5000,live=rtsp://viewer:pass@camera/1",
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
 		Log:   LogConfig{Level: "debug", Format: "text"},
 
@@ -81,6 +81,7 @@ func TestBadFiles(t *testing.T) {
 		"syntax":            `syntax.bad.yml:2: `,
 		"stream-key":        `the key of stream live`,
 		"profile":           `hls.profile`,
+		"pulls":             `pulls: the URL of live: pulls are STREAM=URL`,
 		"window":            `hls.window must be between`,
 		"half-tls":          `tls.certificate and tls.key`,
 		"log-level":         `log level "loud"`,

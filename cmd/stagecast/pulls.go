@@ -23,18 +23,23 @@ var schemes = map[string]func(*url.URL) (pull.Source, error){
 
 var errPulls = errors.New("pulls are STREAM=URL, separated by commas; a comma in a URL is %2C, and a # is %23")
 
-// parsePulls reads "live=srt://host:8890?streamid=x,other=udp://239.0.0.1:5000". Its errors hold nothing of a URL, where
-// secrets may be.
-func parsePulls(list string) (map[string]pull.Source, error) {
-	sources := make(map[string]pull.Source)
+// parsePulls reads "live=srt://host:8890?streamid=x,other=udp://239.0.0.1:5000", into pulls without their keys. Its errors
+// hold nothing of a URL, where secrets may be.
+func parsePulls(list string) ([]*pull.Pull, error) {
+	var pulls []*pull.Pull
+	seen := make(map[string]bool)
 	for _, entry := range strings.Split(list, ",") {
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
 		}
 		stream, text, _ := strings.Cut(entry, "=")
-		if auth.CheckName(stream) != nil || sources[stream] != nil {
+		if auth.CheckName(stream) != nil {
 			return nil, errPulls
 		}
+		if seen[stream] {
+			return nil, fmt.Errorf("stream %q is pulled twice", stream)
+		}
+		seen[stream] = true
 		u, err := url.Parse(text)
 		if err != nil || u.Fragment != "" {
 			return nil, fmt.Errorf("the URL of %s: %w", stream, errPulls)
@@ -43,25 +48,26 @@ func parsePulls(list string) (map[string]pull.Source, error) {
 		if !known {
 			return nil, fmt.Errorf("the URL of %s: its scheme is not one that can be pulled", stream)
 		}
-		if sources[stream], err = open(u); err != nil {
+		source, err := open(u)
+		if err != nil {
 			return nil, fmt.Errorf("the URL of %s: %w", stream, err)
 		}
+		pulls = append(pulls, &pull.Pull{Stream: stream, From: u.Scheme + "://" + u.Host, Source: source})
 	}
-	return sources, nil
+	return pulls, nil
 }
 
 // preparePulls reads what is to be fetched. Each comes in by the door that encoders use, with the stream's own key.
 func (s *server) preparePulls() error {
-	sources, err := parsePulls(s.config.Pulls)
+	pulls, err := parsePulls(s.config.Pulls)
 	if err != nil {
 		return fmt.Errorf("pulls: %w", err)
 	}
-	for stream, source := range sources {
-		key, known := s.streams[stream]
-		if !known {
-			return fmt.Errorf("pulls: there is no stream %q", stream)
+	for _, p := range pulls {
+		if p.Key = s.streams[p.Stream]; p.Key == "" {
+			return fmt.Errorf("pulls: there is no stream %q", p.Stream)
 		}
-		s.pulls = append(s.pulls, &pull.Pull{Stream: stream, Key: key, Source: source})
 	}
+	s.pulls = pulls
 	return nil
 }

@@ -340,7 +340,7 @@ func (s *server) page(h http.Handler) http.HandlerFunc {
 func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Keys: s.streams,
-		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), Viewers: s.viewersURL(l),
+		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
 		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
 	}
 	r := chi.NewRouter()
@@ -394,6 +394,14 @@ func (s *server) srtURL(l *listeners) string {
 	return "srt://" + host(l.srt)
 }
 
+// rtspHost is what stands behind user and key in an address.
+func rtspHost(l *listeners) string {
+	if l.rtsp == nil {
+		return ""
+	}
+	return host(l.rtsp)
+}
+
 // host is what to type to reach a listener from this machine.
 func host(l interface{ Addr() net.Addr }) string {
 	name, port, err := net.SplitHostPort(l.Addr().String())
@@ -415,12 +423,17 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
 		if l.rtsp != nil {
-			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s     (KEY as above)\n", host(l.rtsp), name)
+			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s, the same key as KEY\n", rtspHost(l), name)
 		}
 		if l.srt != nil {
 			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams[name])
 		}
 		fmt.Fprintf(&b, "    OBS WHIP      %s%s, bearer token: the same key\n", s.viewersURL(l), whip.Root)
+		for _, p := range s.pulls {
+			if p.Stream == name {
+				fmt.Fprintf(&b, "    Pulled from   %s\n", p.From)
+			}
+		}
 		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
 		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
 	}

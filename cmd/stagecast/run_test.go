@@ -165,6 +165,7 @@ func TestStatusIsForTheOperator(t *testing.T) {
 	require.Contains(t, body, `"rtmp":{"key":"key-of-two","server":"rtmp://`+r.rtmp+`/live"}`)
 	require.Contains(t, body, `"srt":{"server":"srt://127.0.0.1:`)
 	require.Contains(t, body, `"whip":{"server":"`+r.viewers+`/whip"}`)
+	require.Contains(t, body, `"rtsp":{"server":"rtsp://user:key-of-two@127.0.0.1:`)
 	code, _, _ = r.get(t, r.admin+"/api/v1/streams/none/connect", r.token)
 	require.Equal(t, http.StatusNotFound, code)
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -203,16 +202,9 @@ func (p *pulling) take(f *feed, in inPacket) error {
 }
 
 // run takes packets until the end, whatever that is.
-func (p *pulling) run(ctx context.Context, session Session) (err error) {
-	log := p.log.With("stream", session.Stream())
-	f := newFeed(session, p.tracks, newDrops(nil, log), log)
+func (p *pulling) run(ctx context.Context, session Session) error {
+	f := newFeed(session, p.tracks, newDrops(nil, p.log), p.log)
 	defer f.drops.end()
-	defer func() {
-		if v := recover(); v != nil {
-			log.Error("panic", "panic", v, "stack", string(debug.Stack()))
-			err = &ingest.Error{Reason: ingest.ReasonInternal}
-		}
-	}()
 	gone := make(chan error, 1)
 	p.waiting.Go(func() { gone <- p.client.Wait() })
 	timer := time.NewTimer(p.camera.MediaTimeout)

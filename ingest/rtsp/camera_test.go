@@ -162,7 +162,7 @@ func follow(t testing.TB, u string, mediaTimeout time.Duration) *desk {
 	if mediaTimeout > 0 {
 		source.MediaTimeout = mediaTimeout
 	}
-	p := &pull.Pull{Stream: "live", Key: key, Source: source}
+	p := &pull.Pull{Stream: "live", Key: key, From: at.Scheme + "://" + at.Host, Source: source}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx, d.gate, logger) }()
@@ -232,7 +232,7 @@ func TestWhyACameraIsNotPulled(t *testing.T) {
 		"rtsp://" + c.address + "/stream":                                  ingest.ReasonRefused,
 		"rtsp://viewer:" + password + "@" + elsewhere.address + "/stream":  ingest.ReasonUnreachable,
 		"rtsp://viewer:" + password + "@" + freeTCP(t) + "/stream":         ingest.ReasonUnreachable,
-		"rtsp://viewer:" + password + "@169.254.169.254/latest/meta-data/": ingest.ReasonUnreachable,
+		"rtsp://viewer:" + password + "@169.254.169.254/latest/meta-data/": ingest.ReasonForbidden,
 		"rtsp://viewer:" + password + "@" + quiet.address + "/stream":      ingest.ReasonNoMedia,
 	} {
 		d := follow(t, u, 100*time.Millisecond)

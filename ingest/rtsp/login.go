@@ -14,10 +14,7 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 )
 
-const (
-	realm      = "Stagecast"
-	maxKeySize = 256
-)
+const realm = "Stagecast"
 
 // challenge asks for the key (RFC 2617). Digest comes first: encoders that know both then keep the key to themselves.
 // SHA-256 is taken and not offered: of several digests, old encoders answer none.
@@ -44,7 +41,7 @@ func (c *conn) credentials(req *base.Request, r *ingest.Request) (bool, error) {
 		return false, ingest.Errorf(ingest.ReasonWrongKey, "an Authorization header that cannot be read")
 	}
 	if h.Method == headers.AuthMethodBasic {
-		if h.BasicPass == "" || len(h.BasicPass) > maxKeySize {
+		if h.BasicPass == "" || len(h.BasicPass) > ingest.MaxKeySize {
 			return false, ingest.Errorf(ingest.ReasonWrongKey, "a password of %d bytes", len(h.BasicPass))
 		}
 		r.Key = h.BasicPass

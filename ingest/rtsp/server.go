@@ -93,7 +93,7 @@ func (s *Server) request(nc net.Conn) ingest.Request {
 
 // admit finds a place for a connection, or closes it.
 func (s *Server) admit(nc net.Conn) *wire.Place {
-	p, err := s.limiter.Enter(nc.RemoteAddr())
+	p, err := s.limiter.Enter(nc.RemoteAddr().String())
 	if err == nil {
 		return p
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/internal/cmaf"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -143,14 +144,8 @@ func newOpus(f *format.Opus) (codec, error) {
 	if f.ChannelCount < 1 || f.ChannelCount > 2 {
 		return nil, unsupported("Opus of %d channels", f.ChannelCount)
 	}
-	o := &opusSound{record: opusRecord(f.ChannelCount)}
+	o := &opusSound{record: cmaf.OpusConfig(f.ChannelCount)}
 	return o, o.Init()
-}
-
-// opusRecord is the body of an OpusSpecificBox (Opus in ISOBMFF, 4.3.2). It tells no pre-skip: who joins a live stream has no
-// beginning to skip.
-func opusRecord(channels int) []byte {
-	return []byte{0, byte(channels), 0, 0, 0, 0, 0xbb, 0x80, 0, 0, 0}
 }
 
 func (o *opusSound) config() []byte { return o.record }

@@ -67,7 +67,7 @@ func NewCaller(u *url.URL) (*Caller, error) {
 }
 
 // Protocol implements pull.Source.
-func (c *Caller) Protocol() string { return protocol }
+func (c *Caller) Protocol() string { return protocol + "-pull" }
 
 // Fetch implements pull.Source.
 func (c *Caller) Fetch(ctx context.Context, admit pull.Admit, log *slog.Logger) error {

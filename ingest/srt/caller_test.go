@@ -114,11 +114,13 @@ func TestCallerOfNobody(t *testing.T) {
 	free, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer free.Close() // it is there, and never answers
-	for _, address := range []string{free.LocalAddr().String(), "169.254.169.254:80", "no-such-host.invalid:1"} {
+	for address, reason := range map[string]ingest.Reason{
+		free.LocalAddr().String(): ingest.ReasonUnreachable, "169.254.169.254:80": ingest.ReasonForbidden, "no-such-host.invalid:1": ingest.ReasonUnreachable,
+	} {
 		c, err := caller(t, "srt://"+address)
 		require.NoError(t, err)
 		n := len(d.gate.Attempts())
 		d.fetch(c, "the journal has it", func() bool { return len(d.gate.Attempts()) > n })
-		require.Equal(t, ingest.ReasonUnreachable, d.attempt(n+1).Reason)
+		require.Equal(t, reason, d.attempt(n+1).Reason)
 	}
 }

@@ -2,25 +2,16 @@ package whip
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
 )
 
 // The packet types of RFC 6184, 5.2, that packetization-mode 1 allows beside single NAL units.
 const (
 	avcSTAPA = 24
 	avcFUA   = 28
-)
-
-// The NAL unit types of H.264 (ISO/IEC 14496-10, table 7-1) that matter here.
-const (
-	avcIDR       = 5
-	avcSPS       = 7
-	avcPPS       = 8
-	avcDelimiter = 9
-	avcFiller    = 12
 )
 
 // avcDepacketizer reads RFC 6184.
@@ -72,51 +63,35 @@ func (d *avcDepacketizer) nal(n []byte) error {
 
 // classify looks at the NAL unit that was added last. Parameter sets go into the configuration and delimiters nowhere.
 func (d *avcDepacketizer) classify(n []byte) (err error) {
-	switch kind := n[0] & 0x1F; kind {
-	case avcSPS:
+	switch kind := nal.KindOf(media.H264, n[0]); kind {
+	case nal.SPS:
 		if len(n) < 4 { // profile, constraints and level go into the configuration
 			return errShort(media.H264)
 		}
 		d.sps, err = addSet(d.sps, n)
 		d.nals.drop()
-	case avcPPS:
+	case nal.PPS:
 		d.pps, err = addSet(d.pps, n)
 		d.nals.drop()
-	case avcDelimiter, avcFiller:
+	case nal.Delimiter, nal.Filler:
 		d.nals.drop()
-	case avcIDR:
-		d.nals.randomAccess, d.nals.picture = true, true
 	default:
-		d.nals.picture = d.nals.picture || kind < avcIDR
+		d.nals.note(kind)
 	}
 	return err
 }
 
 func (d *avcDepacketizer) unit() (unit, error) {
 	if len(d.sps) > 0 && len(d.pps) > 0 {
-		d.config = avcConfig(d.sps, d.pps)
+		config, err := nal.AVCConfig(d.sps, d.pps)
+		if err != nil {
+			d.reset()
+			return unit{}, &ingest.Error{Reason: ingest.ReasonBadMedia, Err: err}
+		}
+		d.config = config
 	}
 	d.sps, d.pps = nil, nil
 	return d.nals.unit(media.H264, d.config)
-}
-
-// avcConfig makes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1).
-func avcConfig(sps, pps [][]byte) []byte {
-	c := []byte{1, sps[0][1], sps[0][2], sps[0][3], 0xFF, 0xE0 | byte(len(sps))}
-	c = appendSets(c, sps)
-	c = appendSets(append(c, byte(len(pps))), pps)
-	switch sps[0][1] { // "if( profile_idc == 100 || profile_idc == 110 || profile_idc == 122 || profile_idc == 144 )"
-	case 100, 110, 122, 144:
-		c = append(c, 0xFD, 0xF8, 0xF8, 0) // 4:2:0 of 8 bits, the only ones that WebRTC has profiles for
-	}
-	return c
-}
-
-func appendSets(c []byte, sets [][]byte) []byte {
-	for _, s := range sets {
-		c = append(binary.BigEndian.AppendUint16(c, uint16(len(s))), s...)
-	}
-	return c
 }
 
 // addSet adds a copy of a parameter set, unless it is there.

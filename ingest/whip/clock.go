@@ -8,8 +8,8 @@ import (
 	"github.com/stagecast/stagecast/internal/media"
 )
 
-// wire is the clock of every session's units: ticks of 90 kHz since its first packet, unwrapped.
-var wire = ingest.WireClock{Rate: media.VideoClockRate, Bits: 64}
+// wireClock is the clock of every session's units: ticks of 90 kHz since its first packet, unwrapped.
+var wireClock = ingest.WireClock{Rate: media.VideoClockRate, Bits: 64}
 
 // maxStray is how far, in ticks of the wire clock, a sender report may move a track against the others at once. Reports of
 // some encoders are on clocks that have nothing to do with each other.

@@ -14,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // engine makes peer connections that all use the same ports.
@@ -31,7 +32,7 @@ func newEngine(c Config, log *slog.Logger) (*engine, error) {
 	e := &engine{host: c.Host, port: c.Ports.Number()}
 	e.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logs.NewLogger("ice"), UDPConn: steadyPacketConn{c.Ports.udp}})
 	e.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-		Listener: &steadyListener{Listener: c.Ports.tcp, peers: make(map[string]int)}, Logger: logs.NewLogger("ice"),
+		Listener: &steadyListener{Listener: c.Ports.tcp, places: wire.NewLimiter(maxTCP, maxPeerTCP)}, Logger: logs.NewLogger("ice"),
 		ReadBufferSize: 64, WriteBufferSize: 64 << 10, // packets, and bytes: we send reports
 		FirstStunBindTimeout: tcpTimeout, AliveDurationForConnFromStun: tcpTimeout,
 	})
@@ -106,7 +107,7 @@ func (e *engine) place(ctx context.Context) (place, error) {
 // *ingest.Error.
 func (p place) negotiate(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
 	refused := func(err error) (string, error) {
-		return "", ingest.Errorf(ingest.ReasonBadMessage, "the offer cannot be answered: %s", clean(err.Error()))
+		return "", ingest.Errorf(ingest.ReasonBadMessage, "the offer cannot be answered: %s", wire.Printable(err.Error()))
 	}
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		return refused(err)
@@ -142,6 +143,6 @@ func (l pionLogs) NewLogger(scope string) logging.LeveledLogger {
 type lineWriter struct{ log *slog.Logger }
 
 func (w lineWriter) Write(b []byte) (int, error) {
-	w.log.Debug(clean(strings.TrimSpace(string(b))))
+	w.log.Debug(wire.Printable(strings.TrimSpace(string(b))))
 	return len(b), nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // Root is the path that a Server answers at.
@@ -122,7 +123,7 @@ func (s *Server) atEndpoint(w http.ResponseWriter, r *http.Request, stream strin
 		return err
 	}
 	request := ingest.Request{
-		Protocol: protocol, Stream: stream, Key: bearer(r), Remote: r.RemoteAddr, Agent: clean(r.UserAgent()), Clock: wire,
+		Protocol: protocol, Stream: stream, Key: bearer(r), Remote: r.RemoteAddr, Agent: wire.Printable(r.UserAgent()), Clock: wireClock,
 	}
 	if request.Key == "" {
 		return s.refuse(request, ingest.Errorf(ingest.ReasonWrongKey, "no bearer token was sent"))
@@ -163,7 +164,7 @@ func (s *Server) base(r *http.Request) string {
 // bearer is the token of a request; empty where there is none, or one that no key can be.
 func bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || len(token) > maxKey {
+	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || len(token) > ingest.MaxKeySize {
 		return ""
 	}
 	return token

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/nal"
 )
 
 // nalBuilder collects the NAL units of one access unit, each led by its length in four bytes.
@@ -39,17 +40,17 @@ func (b *nalBuilder) begin(n int) error {
 }
 
 func (b *nalBuilder) end() []byte {
-	nal := b.buf[b.at+4:]
-	binary.BigEndian.PutUint32(b.buf[b.at:], uint32(len(nal)))
-	return nal
+	n := b.buf[b.at+4:]
+	binary.BigEndian.PutUint32(b.buf[b.at:], uint32(len(n)))
+	return n
 }
 
 // whole adds a NAL unit.
-func (b *nalBuilder) whole(nal []byte) error {
-	if err := b.begin(len(nal)); err != nil {
+func (b *nalBuilder) whole(n []byte) error {
+	if err := b.begin(len(n)); err != nil {
 		return err
 	}
-	b.buf = append(b.buf, nal...)
+	b.buf = append(b.buf, n...)
 	b.end()
 	return nil
 }
@@ -77,6 +78,12 @@ func (b *nalBuilder) fragment(first, last bool, header, part []byte) ([]byte, er
 	return b.end(), nil
 }
 
+// note takes down what the last NAL unit makes of the access unit.
+func (b *nalBuilder) note(kind nal.Kind) {
+	b.picture = b.picture || kind.Picture()
+	b.randomAccess = b.randomAccess || kind == nal.RandomAccess
+}
+
 // drop takes the last NAL unit out again.
 func (b *nalBuilder) drop() { b.buf = b.buf[:b.at] }
 
@@ -100,7 +107,7 @@ func (b *nalBuilder) unit(codec media.Codec, config []byte) (unit, error) {
 
 // eachAggregated walks the NAL units of an aggregation packet, each led by its length in two bytes (RFC 6184, 5.7.1;
 // RFC 7798, 4.4.2). Empty ones are nothing.
-func eachAggregated(codec media.Codec, p []byte, nal func([]byte) error) error {
+func eachAggregated(codec media.Codec, p []byte, take func([]byte) error) error {
 	for len(p) > 0 {
 		if len(p) < 2 || len(p)-2 < int(binary.BigEndian.Uint16(p)) {
 			return errShort(codec)
@@ -110,7 +117,7 @@ func eachAggregated(codec media.Codec, p []byte, nal func([]byte) error) error {
 		if len(n) == 0 {
 			continue
 		}
-		if err := nal(n); err != nil {
+		if err := take(n); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -100,7 +101,7 @@ func strip(attributes *[]sdp.Attribute) (candidates int) {
 func (o *offer) section(m *sdp.MediaDescription) error {
 	kind := webrtc.NewRTPCodecType(m.MediaName.Media)
 	if kind == 0 {
-		return ingest.Errorf(ingest.ReasonUnsupported, "the offer has %q, and only picture and sound are taken", clean(m.MediaName.Media))
+		return ingest.Errorf(ingest.ReasonUnsupported, "the offer has %q, and only picture and sound are taken", wire.Printable(m.MediaName.Media))
 	}
 	if _, bundled := m.Attribute("bundle-only"); m.MediaName.Port.Value == 0 && !bundled {
 		return nil // refused by the encoder itself
@@ -166,7 +167,7 @@ func choose(m *sdp.MediaDescription, kind webrtc.RTPCodecType) (chosen, error) {
 	}
 	if best == nil {
 		return chosen{}, ingest.Errorf(ingest.ReasonUnsupported, "none of the offer's %s codecs is taken: %s",
-			m.MediaName.Media, clean(strings.Join(offered, ", ")))
+			m.MediaName.Media, wire.Printable(strings.Join(offered, ", ")))
 	}
 	best.resends = resends(m, strconv.Itoa(int(best.params.PayloadType)))
 	return *best, nil

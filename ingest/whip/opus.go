@@ -2,11 +2,12 @@ package whip
 
 import (
 	"bytes"
+
+	"github.com/stagecast/stagecast/internal/cmaf"
 )
 
-// opusConfig is the body of an OpusSpecificBox (Encapsulation of Opus in ISO Base Media File Format, 4.3.2) for stereo of
-// 48 kHz: RFC 7587 has all Opus over RTP be decodable as that, whatever the channels of a packet.
-var opusConfig = []byte{0, 2, 0, 0, 0, 0, 0xBB, 0x80, 0, 0, 0}
+// opusConfig is for stereo of 48 kHz: RFC 7587 has all Opus over RTP be decodable as that, whatever the channels of a packet.
+var opusConfig = cmaf.OpusConfig(2)
 
 // opusDepacketizer reads RFC 7587: a packet is an access unit.
 type opusDepacketizer struct{ packet []byte }

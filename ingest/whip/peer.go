@@ -14,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -142,7 +143,7 @@ func (p *peer) receive(ctx context.Context, f *feed, reading *sync.WaitGroup) (e
 			}
 		case a := <-p.tracks:
 			t := p.track(a, all)
-			p.log.Debug("track", "codec", string(t.codec), "layer", clean(a.remote.RID()))
+			p.log.Debug("track", "codec", string(t.codec), "layer", wire.Printable(a.remote.RID()))
 			l.tracks = append(l.tracks, t)
 			reading.Go(func() { t.read(ctx, p.events) })
 			reading.Go(t.reports)

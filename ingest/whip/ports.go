@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // Ports is where the media of all sessions comes in: one number for UDP and for TCP, which is for networks that let no UDP
@@ -72,9 +74,7 @@ const (
 // steadyListener is a listener that fails only once it is closed, and keeps connections within bounds.
 type steadyListener struct {
 	net.Listener
-	mu    sync.Mutex // guards peers and total
-	peers map[string]int
-	total int
+	places *wire.Limiter
 }
 
 func (l *steadyListener) Accept() (net.Conn, error) {
@@ -86,40 +86,21 @@ func (l *steadyListener) Accept() (net.Conn, error) {
 		case err != nil: // such as no free file descriptor
 			time.Sleep(100 * time.Millisecond)
 		default:
-			if counted := l.enter(c); counted != nil {
-				return counted, nil
+			place, err := l.places.Enter(c.RemoteAddr().String())
+			if err == nil {
+				return &countedConn{Conn: c, leave: sync.OnceFunc(place.Leave)}, nil
 			}
 			c.Close()
 		}
 	}
 }
 
-func (l *steadyListener) enter(c net.Conn) net.Conn {
-	peer := peerOf(c.RemoteAddr().String()).String()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.total >= maxTCP || l.peers[peer] >= maxPeerTCP {
-		return nil
-	}
-	l.total++
-	l.peers[peer]++
-	return &countedConn{Conn: c, leave: func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.total--
-		if l.peers[peer]--; l.peers[peer] == 0 {
-			delete(l.peers, peer)
-		}
-	}}
-}
-
 type countedConn struct {
 	net.Conn
-	once  sync.Once
 	leave func()
 }
 
 func (c *countedConn) Close() error {
-	c.once.Do(c.leave)
+	c.leave()
 	return c.Conn.Close()
 }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"math"
 	"runtime/pprof"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // Server takes encoders in. It is an http.Handler for /whip and all below it, and safe for concurrent use.
@@ -22,8 +22,8 @@ type Server struct {
 	gate    *ingest.Gate
 	log     *slog.Logger
 	metrics *metrics
-	limiter *limiter
-	flood   throttle // for refusals that cost a peer nothing
+	limiter *wire.Limiter // of sessions that have sent no media yet
+	flood   wire.Throttle // for refusals that cost a peer nothing
 
 	engine   atomic.Pointer[engine] // nil while Run does not
 	admitted chan *peer
@@ -37,7 +37,7 @@ type Server struct {
 func New(cfg Config, gate *ingest.Gate, logger *slog.Logger) *Server {
 	cfg = cfg.withDefaults()
 	return &Server{
-		cfg: cfg, gate: gate, log: logger.With("protocol", protocol), metrics: newMetrics(), limiter: newLimiter(cfg.MaxWaiting),
+		cfg: cfg, gate: gate, log: logger.With("protocol", protocol), metrics: newMetrics(), limiter: wire.NewLimiter(math.MaxInt, cfg.MaxWaiting),
 		admitted: make(chan *peer), stopped: make(chan struct{}), peers: make(map[string]*peer),
 	}
 }
@@ -97,10 +97,11 @@ func (s *Server) open(ctx context.Context, r ingest.Request, text []byte) (p *pe
 	if e == nil {
 		return nil, "", s.refuse(r, &ingest.Error{Reason: ingest.ReasonShutdown})
 	}
-	settled, err := s.limiter.enter(r.Remote)
+	waiting, err := s.limiter.Enter(r.Remote)
 	if err != nil {
 		return nil, "", s.refuse(r, err)
 	}
+	settled := sync.OnceFunc(waiting.Leave)
 	session, err := s.gate.Open(ctx, r)
 	if err != nil {
 		settled()
@@ -145,7 +146,7 @@ func (s *Server) connect(ctx context.Context, e *engine, session *ingest.Session
 	}
 	pc, err := e.connection(o)
 	if err != nil {
-		return nil, "", ingest.Errorf(ingest.ReasonBadMessage, "the offer cannot be answered: %s", clean(err.Error()))
+		return nil, "", ingest.Errorf(ingest.ReasonBadMessage, "the offer cannot be answered: %s", wire.Printable(err.Error()))
 	}
 	p := &peer{
 		server: s, id: newSecret(), session: session, offer: o, place: at, pc: pc, log: s.log,
@@ -166,41 +167,9 @@ func (s *Server) connect(ctx context.Context, e *engine, session *ingest.Session
 // refuse enters a refusal into the journal, of a flood of them one a second, and returns it.
 func (s *Server) refuse(r ingest.Request, err error) error {
 	s.metrics.refuse(err)
-	if s.flood.allow(time.Now()) {
+	if s.flood.Allow(time.Now()) {
 		r.Key = ""
 		s.gate.Refuse(r, err)
 	}
 	return err
-}
-
-// throttle lets one event a second through. It is safe for concurrent use.
-type throttle struct {
-	mu   sync.Mutex // guards next
-	next time.Time
-}
-
-func (t *throttle) allow(now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now.Before(t.next) {
-		return false
-	}
-	t.next = now.Add(time.Second)
-	return true
-}
-
-// clean makes what a peer has sent fit for a log.
-func clean(s string) string {
-	var b strings.Builder
-	n := 0
-	for _, c := range s {
-		if n == maxText {
-			break
-		}
-		if unicode.IsPrint(c) && c != unicode.ReplacementChar {
-			b.WriteRune(c)
-			n++
-		}
-	}
-	return b.String()
 }

@@ -55,8 +55,6 @@ const (
 	maxSections   = 4        // m= lines of an offer, refused ones included
 	maxCandidates = 256      // of an offer, and of all fragments of one session
 	maxLayers     = 6        // rids of one picture
-	maxKey        = 256      // bytes of a bearer token
-	maxText       = 128      // characters of a peer that go into a log
 	maxPacket     = 1600     // bytes: no network of ours carries more in one piece
 	maxUnit       = 8 << 20  // bytes of one access unit
 	maxNALUnits   = 4096     // of one access unit

@@ -1,4 +1,4 @@
-// Package wire is what the doors for protocols over TCP have in common: a listener that outlives its troubles, places for
+// Package wire is what the doors have in common, those over TCP above all: a listener that outlives its troubles, places for
 // connections, and deadlines that say what it means to miss them. What the bytes mean is each protocol's own.
 package wire
 

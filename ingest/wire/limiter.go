@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -24,9 +23,10 @@ func NewLimiter(maxTotal, maxWaiting int) *Limiter {
 	return &Limiter{maxTotal: maxTotal, maxWaiting: maxWaiting, waiting: make(map[netip.Prefix]int)}
 }
 
-// Enter takes a place for a new connection, which the caller must Leave. The error is an *ingest.Error.
-func (l *Limiter) Enter(addr net.Addr) (*Place, error) {
-	peer := peerOf(addr)
+// Enter takes a place for a new connection of a peer, "address:port", which the caller must Leave. The error is an
+// *ingest.Error.
+func (l *Limiter) Enter(remote string) (*Place, error) {
+	peer := ingest.PeerOf(remote)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.total >= l.maxTotal {
@@ -72,27 +72,16 @@ func (p *Place) stopWaiting() { // limiter.mu is held
 	}
 }
 
-// peerOf is what counts as one address: an IPv4 address, or an IPv6 /64, the least that one customer is given
-// (RFC 6177). All that have no IP address are one peer.
-func peerOf(addr net.Addr) netip.Prefix {
-	at, err := netip.ParseAddrPort(addr.String())
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.Prefix(bits) // cannot fail: bits fit the address
-	return p
+// Throttle lets one event a second through. It is safe for concurrent use.
+type Throttle struct {
+	mu   sync.Mutex // guards next
+	next time.Time
 }
-
-// Throttle lets one event a second through. It is for one goroutine.
-type Throttle struct{ next time.Time }
 
 // Allow reports whether the event of now is let through.
 func (t *Throttle) Allow(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if now.Before(t.next) {
 		return false
 	}

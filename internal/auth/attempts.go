@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -102,16 +101,10 @@ func (b bucket) now(at time.Time) float64 {
 	return min(wrongAttempts, b.left+at.Sub(b.at).Seconds()/refill.Seconds())
 }
 
-// peer is the address that a remote is counted under.
+// peer is what a remote is counted under: one without an address, such as a camera's name, is itself.
 func peer(remote string) any {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return remote
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	if addr.Is6() {
-		p, _ := addr.Prefix(64) // never fails: 64 is within the length
+	if p := ingest.PeerOf(remote); p.IsValid() {
 		return p
 	}
-	return addr
+	return remote
 }

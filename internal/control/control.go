@@ -24,6 +24,7 @@ type API struct {
 	Keys    map[string]string // of each stream; shown to the operator alone
 	RTMP    string            // "rtmp://host:1935/live"
 	SRT     string            // "srt://host:8890"; empty where there is none
+	RTSP    string            // "host:8554"; empty where there is none
 	Viewers string            // base URL of the viewers' pages
 
 	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
@@ -103,7 +104,8 @@ func (a *API) node() Node {
 
 // connect says what to type into an encoder.
 func (a *API) connect(w http.ResponseWriter, r *http.Request) {
-	key, ok := a.Keys[chi.URLParam(r, "stream")]
+	stream := chi.URLParam(r, "stream")
+	key, ok := a.Keys[stream]
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)
 		reply(w, map[string]string{"error": "no such stream"})
@@ -112,6 +114,9 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	answer := map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}, "whip": map[string]string{"server": a.Viewers + "/whip"}}
 	if a.SRT != "" {
 		answer["srt"] = map[string]string{"server": a.SRT, "streamid": key}
+	}
+	if a.RTSP != "" {
+		answer["rtsp"] = map[string]string{"server": "rtsp://user:" + key + "@" + a.RTSP + "/" + stream}
 	}
 	reply(w, answer)
 }

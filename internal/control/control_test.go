@@ -35,7 +35,7 @@ func newAPI() *control.API {
 	o.Declare("two")
 	return &control.API{
 		Version: "test", Started: time.Now(), Gate: ingest.NewGate(ingest.Config{}, nobody{}, hub.New(), log), Origin: o,
-		Keys: map[string]string{"live": "key-of-live", "two": "key-of-two"}, RTMP: "rtmp://host/live", SRT: "srt://host:8890", Viewers: "https://host",
+		Keys: map[string]string{"live": "key-of-live", "two": "key-of-two"}, RTMP: "rtmp://host/live", SRT: "srt://host:8890", RTSP: "host:8554", Viewers: "https://host",
 	}
 }
 
@@ -108,6 +108,7 @@ func TestConnectSaysWhatToType(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, newAPI(), "/streams/two/connect", &got))
 	require.Equal(t, map[string]string{"server": "rtmp://host/live", "key": "key-of-two"}, got["rtmp"])
 	require.Equal(t, map[string]string{"server": "srt://host:8890", "streamid": "key-of-two"}, got["srt"])
+	require.Equal(t, map[string]string{"server": "rtsp://user:key-of-two@host:8554/two"}, got["rtsp"])
 	var none map[string]string
 	require.Equal(t, http.StatusNotFound, get(t, newAPI(), "/streams/none/connect", &none))
 	require.Equal(t, "no such stream", none["error"])

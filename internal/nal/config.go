@@ -12,27 +12,29 @@ import (
 // ErrNoParameterSets says that a decoder cannot be configured yet.
 var ErrNoParameterSets = errors.New("nal: no parameter sets")
 
-// The bounds of what a decoder configuration counts and measures in one and two bytes.
+// The bounds of what a decoder configuration counts and measures: in five bits, one byte and two bytes.
 const (
-	maxAVCSets = 31
-	maxSetSize = 0xFFFF
+	maxAVCSequences = 31
+	maxSets         = 255
+	maxSetSize      = 0xFFFF
 )
 
-// AVCConfig makes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) for NAL units with 4-byte lengths.
+// AVCConfig makes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) for NAL units with 4-byte lengths. What it
+// says besides the parameter sets is that of the first SPS, which must be one that can be read.
 func AVCConfig(sps, pps [][]byte) ([]byte, error) {
-	if !fit(sps) || !fit(pps) || len(sps[0]) < 4 {
+	if !fit(sps, maxAVCSequences) || !fit(pps, maxSets) || len(sps[0]) < 4 {
 		return nil, ErrNoParameterSets
 	}
 	first := sps[0]
+	var s h264.SPS
+	if err := s.Unmarshal(first); err != nil {
+		return nil, fmt.Errorf("nal: sequence parameter set: %w", err)
+	}
 	c := []byte{1, first[1], first[2], first[3], 0xFF, 0xE0 | byte(len(sps))}
 	c = appendSets(c, sps)
 	c = appendSets(append(c, byte(len(pps))), pps)
 	switch first[1] { // the profiles that carry more
 	case 100, 110, 122, 144:
-		var s h264.SPS
-		if err := s.Unmarshal(first); err != nil {
-			return nil, fmt.Errorf("nal: sequence parameter set: %w", err)
-		}
 		c = append(c, 0xFC|byte(s.ChromaFormatIdc), 0xF8|byte(s.BitDepthLumaMinus8), 0xF8|byte(s.BitDepthChromaMinus8), 0)
 	}
 	return c, nil
@@ -40,7 +42,7 @@ func AVCConfig(sps, pps [][]byte) ([]byte, error) {
 
 // HEVCConfig makes an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) for NAL units with 4-byte lengths.
 func HEVCConfig(vps, sps, pps [][]byte) ([]byte, error) {
-	if !fit(vps) || !fit(sps) || !fit(pps) {
+	if !fit(vps, maxSets) || !fit(sps, maxSets) || !fit(pps, maxSets) {
 		return nil, ErrNoParameterSets
 	}
 	var s h265.SPS
@@ -64,13 +66,14 @@ func HEVCConfig(vps, sps, pps [][]byte) ([]byte, error) {
 	return c, nil
 }
 
-func fit(sets [][]byte) bool {
+// fit reports whether there are sets, at most so many, and of sizes that are more than a header and have room.
+func fit(sets [][]byte, most int) bool {
 	for _, s := range sets {
-		if len(s) > maxSetSize {
+		if len(s) < 2 || len(s) > maxSetSize {
 			return false
 		}
 	}
-	return len(sets) > 0 && len(sets) <= maxAVCSets
+	return 0 < len(sets) && len(sets) <= most
 }
 
 // appendSets writes each set led by its length.

@@ -46,8 +46,8 @@ func TestRecoveryPoints(t *testing.T) {
 const (
 	spsHigh = "6764000dacd941419f9f011000003e90000ea608f1429960"
 	ppsHigh = "68ebe3cb22c0"
-	vps     = "40010c01ffff01600000030090000003000003003cba0240"
-	spsHEVC = "4201010160000003009000000300000300 3ca00a0805c0 7496ea4932bc05a02000000300200000030321"
+	vps     = "40010c01ffff01600000030090000003000003003c959809"
+	spsHEVC = "42010101600000030090000003000003003ca00a080b9f796566924caf01680800001f480003a98040"
 	ppsHEVC = "4401c172b46240"
 )
 
@@ -55,10 +55,22 @@ func TestAVCConfig(t *testing.T) {
 	config, err := nal.AVCConfig([][]byte{unhex(t, spsHigh)}, [][]byte{unhex(t, ppsHigh)})
 	require.NoError(t, err)
 	require.Equal(t, "0164000dffe10018"+spsHigh+"010006"+ppsHigh+"fdf8f800", hex.EncodeToString(config))
-	for _, bad := range [][2][][]byte{{nil, {unhex(t, ppsHigh)}}, {{unhex(t, spsHigh)}, nil}, {{{0x67}}, {{0x68}}}, {{make([]byte, 1<<16)}, {{0x68}}}} {
+	for _, bad := range [][2][][]byte{{nil, {unhex(t, ppsHigh)}}, {{unhex(t, spsHigh)}, nil}, {{{0x67}}, {{0x68, 0xce}}}, {{make([]byte, 1<<16)}, {{0x68, 0xce}}}} {
 		_, err := nal.AVCConfig(bad[0], bad[1])
 		require.ErrorIs(t, err, nal.ErrNoParameterSets)
 	}
+	_, err = nal.AVCConfig([][]byte{unhex(t, spsHigh)[:5]}, [][]byte{unhex(t, ppsHigh)})
+	require.Error(t, err, "one that is cut")
+}
+
+// Of the record that x265 makes of the same sets, ours differs in what it leaves unknown.
+func TestHEVCConfig(t *testing.T) {
+	config, err := nal.HEVCConfig([][]byte{unhex(t, vps)}, [][]byte{unhex(t, spsHEVC)}, [][]byte{unhex(t, ppsHEVC)})
+	require.NoError(t, err)
+	require.Equal(t, "0101600000009000000000003c"+"f000fcfdf8f800000f03", hex.EncodeToString(config[:23]))
+	track := media.Track{Codec: media.HEVC, Config: config}
+	require.NoError(t, cmaf.Complete(&track))
+	require.Equal(t, []int{320, 180}, []int{track.Width, track.Height})
 }
 
 func TestHEVCConfigNeedsAllSets(t *testing.T) {

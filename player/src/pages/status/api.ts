@@ -76,6 +76,7 @@ export interface Connect {
   rtmp?: { server?: string; key?: string };
   srt?: { server?: string; streamid?: string };
   whip?: { server?: string };
+  rtsp?: { server?: string };
 }
 
 /** The token was refused. */

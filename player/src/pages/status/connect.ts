@@ -35,6 +35,7 @@ function fields(c: Connect, said: HTMLElement): HTMLElement {
     c.srt && field('SRT, server and key in one', `${c.srt.server ?? ''}?streamid=${c.srt.streamid ?? ''}`, true, said),
     field('WHIP server', c.whip?.server ?? '', false, said),
     el('p', { class: 'dim' }, 'OBS: Service: WHIP, and the stream key as the bearer token.'),
+    c.rtsp && field('RTSP, server and key in one', c.rtsp.server ?? '', true, said),
   );
 }
 
