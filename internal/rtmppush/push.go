@@ -53,6 +53,7 @@ func Run(ctx context.Context, t Target, r io.Reader) error {
 		return fmt.Errorf("rtmppush: %w", err)
 	}
 	goodbye(c.stream)
+	c.linger()
 	return nil
 }
 
@@ -61,6 +62,16 @@ type connection struct {
 	conn   *rtmp.ClientConn
 	stream *rtmp.Stream
 	err    error
+}
+
+// linger waits until the server has hung up, for a while: to close while what it has said is still unread would reset the
+// connection, and take away from the server what it has not read yet.
+func (c connection) linger() {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(2 * time.Second); c.conn.LastError() == nil && time.Now().Before(end); {
+		<-tick.C
+	}
 }
 
 // open dials and publishes. The library waits for each answer without an end: that is left behind when ctx ends or the
