@@ -71,15 +71,18 @@ func TestBrowserPublishesLayers(t *testing.T) {
 	s.stop()
 }
 
-// steadyRate is the rule that a camera, whose pictures come as its light allows, cannot keep.
-const steadyRate = "L89"
+// Rules that a camera cannot keep whose pictures come as its light allows, and in as many bits as the browser finds room for.
+const (
+	steadyRate    = "L89"
+	steadyBitrate = "L92"
+)
 
 // TestBrowserIsPassedOn has the camera go out as it comes, in segments that are cut at the key frames that we ask for.
 func TestBrowserIsPassedOn(t *testing.T) {
 	s := start(t, "--ladder", "off")
 	b := s.camera(liveKey)
 	s.awaitLive("live")
-	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime, oneRung, steadyRate)
+	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime, oneRung, steadyRate, steadyBitrate)
 	t.Log(b.last("sender", "").Text)
 	b.stop(t)
 	assert.Empty(t, b.complaints())

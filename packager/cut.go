@@ -51,6 +51,7 @@ func (p *Packager) aligned(r *rendition, u media.AccessUnit) {
 	if slot > r.number {
 		p.reach(r, slot)
 	}
+	r.shorten(&u, (r.number+1)*r.segment-u.PTS)
 	p.add(r, u)
 	if u.Duration > 0 && r.slot(u.PTS+u.Duration) > r.number {
 		p.close(r) // the next unit is known to belong elsewhere: nobody need wait for it
@@ -141,22 +142,35 @@ func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 
 // overflows reports that a segment cannot take one more unit without becoming longer than the target duration, which
 // never changes. It is then cut without a key frame; the encoder's interval has grown beyond what it was.
-//
-// RFC 8216bis, EXT-X-TARGETDURATION: every EXTINF, rounded to the nearest integer, is at most the target duration.
 func (p *Packager) overflows(r *rendition, u media.AccessUnit) bool {
-	limit := int64(p.target)
-	if limit == 0 {
-		limit = longestTarget
-	}
-	if (r.ticks+u.Duration)*2 < (2*limit+1)*r.track.ClockRate {
+	if r.ticks+u.Duration < p.longest(r) {
 		return false
 	}
 	p.forced = true
 	if p.forcedCuts++; p.forcedCuts == 1 {
-		p.log.Warn("key frames too far apart, segments are cut without one", "target_seconds", limit,
+		p.log.Warn("key frames too far apart, segments are cut without one", "target_seconds", p.target,
 			"fix", "set the encoder's key frame interval to 2 s")
 	}
 	return true
+}
+
+// shorten takes from a unit's duration, the time to the next unit, what would make its segment much too long: nothing came for
+// that time, and it is listed as a gap. rest is what the segment can still take, in ticks of the track.
+func (r *rendition) shorten(u *media.AccessUnit, rest int64) {
+	if u.Duration > rest+r.segment/5 {
+		u.Duration = max(1, rest)
+	}
+}
+
+// longest is the longest that a segment of r may become, in ticks of the track.
+//
+// RFC 8216bis, EXT-X-TARGETDURATION: every EXTINF, rounded to the nearest integer, is at most the target duration.
+func (p *Packager) longest(r *rendition) int64 {
+	limit := int64(p.target)
+	if limit == 0 {
+		limit = longestTarget
+	}
+	return (2*limit + 1) * r.track.ClockRate / 2
 }
 
 // mayEnd reports that the next unit may well start a segment, going by the length of the last one. The open part is then
@@ -195,6 +209,7 @@ func (p *Packager) follows(r *rendition, u media.AccessUnit, at int64) {
 		r.dropped++
 		return
 	}
+	r.shorten(&u, p.longest(r)-r.ticks-r.segment/5)
 	p.add(r, u)
 	end := media.Rescale(u.PTS+u.Duration, r.track.ClockRate, media.VideoClockRate)
 	switch next, known := l.start(r.number + 1); {

@@ -32,6 +32,7 @@ type film struct {
 	late     time.Duration        // every unit arrives that much after its time
 	silent   bool                 // there is no sound
 	missing  func(time.Time) bool // pictures that never come
+	quiet    func(time.Time) bool // sound that never comes
 	ahead    time.Duration        // by how much the sound is sent before its picture
 	config   string               // avcC when empty
 	language string
@@ -104,6 +105,9 @@ func (w *showing) play(d time.Duration) {
 		time.Sleep(time.Until(media.Time(at, media.VideoClockRate).Add(w.late)))
 		w.picture(at)
 		for ; !w.silent && w.samples*90000/48000 < at+media.Rescale(int64(w.ahead), 1e9, 90000); w.samples += 1024 {
+			if w.quiet != nil && w.quiet(media.Time(w.samples, 48000)) {
+				continue
+			}
 			w.write(media.AccessUnit{Track: 9, DTS: w.samples, PTS: w.samples, Duration: 1024, RandomAccess: true, Payload: []byte{1, byte(w.samples >> 10), 3}})
 		}
 		synctest.Wait()

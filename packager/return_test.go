@@ -223,3 +223,22 @@ func TestBurstAfterAStall(t *testing.T) {
 		}
 	}
 }
+
+// Sound that is missing for a while is a gap, however its units say how long they last.
+func TestSoundThatPausesMakesNoSegmentTooLong(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		for _, open := range []bool{true, false} {
+			for _, pause := range []time.Duration{300 * time.Millisecond, 1700 * time.Millisecond, 4700 * time.Millisecond} {
+				on(t, packager.Config{}, aligned, func(s *stage) {
+					w := s.show(film{aligned: aligned, open: open})
+					from := time.Now().Add(9100 * time.Millisecond)
+					w.quiet = func(at time.Time) bool { return at.After(from) && at.Before(from.Add(pause)) }
+					w.play(30 * time.Second)
+					for _, segment := range s.parsed("audio").Segments {
+						require.Less(t, segment.Duration, 2500*time.Millisecond, "pause %v, aligned=%v, open=%v", pause, aligned, open)
+					}
+				})
+			}
+		}
+	}
+}
