@@ -25,7 +25,7 @@ import (
 // and a flag; a flag beats the environment, which beats the file.
 type Config struct {
 	Data    string `default:"./data" help:"Directory for stream keys and the operator's token."`
-	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. Without it they are kept in DATA/streams."`
+	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. A stream may have several, and a key an end: NAME=KEY@2026-12-31. Without it they are kept in DATA/streams."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`

@@ -32,5 +32,5 @@ func (s *server) demoOnce(ctx context.Context, address string) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer flv.Close()
-	return rtmppush.Run(ctx, rtmppush.Target{Address: address, App: "live", Key: s.streams[s.names[0]]}, flv)
+	return rtmppush.Run(ctx, rtmppush.Target{Address: address, App: "live", Key: s.streams.Key(s.names[0])}, flv)
 }

@@ -64,7 +64,7 @@ func (s *server) preparePulls() error {
 		return fmt.Errorf("pulls: %w", err)
 	}
 	for _, p := range pulls {
-		if p.Key = s.streams[p.Stream]; p.Key == "" {
+		if p.Key = s.streams.Key(p.Stream); p.Key == "" {
 			return fmt.Errorf("pulls: there is no stream %q", p.Stream)
 		}
 	}

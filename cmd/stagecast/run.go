@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
-	"sort"
+
 	"strings"
 	"time"
 
@@ -42,7 +42,7 @@ type server struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	started  time.Time
-	streams  map[string]string // and their keys
+	streams  auth.Streams // and their keys
 	names    []string
 	token    string
 	tls      *tls.Config // nil: no certificate
@@ -118,10 +118,7 @@ func (s *server) secrets() (err error) {
 			return err
 		}
 	}
-	for name := range s.streams {
-		s.names = append(s.names, name)
-	}
-	sort.Strings(s.names)
+	s.names = s.streams.Names()
 	if s.token = s.config.Admin.Token; s.token == "" {
 		s.token, err = auth.Secret(s.config.Data, "admin-token")
 	}
@@ -328,7 +325,7 @@ func (s *server) viewers() http.Handler {
 // page serves a stream's page, or 404 where there is no such stream.
 func (s *server) page(h http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if _, known := s.streams[chi.URLParam(r, "stream")]; !known {
+		if s.streams.Key(chi.URLParam(r, "stream")) == "" {
 			http.Error(w, "There is no stream of this name.", http.StatusNotFound)
 			return
 		}
@@ -339,7 +336,7 @@ func (s *server) page(h http.Handler) http.HandlerFunc {
 // admin are the routes of the operator's port. Health and metrics need no token: the port is private.
 func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
-		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Keys: s.streams,
+		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
 		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
 	}
@@ -421,12 +418,12 @@ func (s *server) banner(out io.Writer, l *listeners) {
 	for _, name := range s.names {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
-		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams[name])
+		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams.Key(name))
 		if l.rtsp != nil {
 			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s, the same key as KEY\n", rtspHost(l), name)
 		}
 		if l.srt != nil {
-			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams[name])
+			fmt.Fprintf(&b, "    SRT           %s?streamid=%s\n", s.srtURL(l), s.streams.Key(name))
 		}
 		fmt.Fprintf(&b, "    OBS WHIP      %s%s, bearer token: the same key\n", s.viewersURL(l), whip.Root)
 		for _, p := range s.pulls {

@@ -37,7 +37,7 @@ func (s *source) Fetch(ctx context.Context, admit pull.Admit, _ *slog.Logger) er
 
 // newGate is a Gate with the stream "live".
 func newGate() *ingest.Gate {
-	return ingest.NewGate(ingest.Config{}, auth.NewKeys(map[string]string{"live": "some-key"}), hub.New(), slog.New(slog.DiscardHandler))
+	return ingest.NewGate(ingest.Config{}, auth.NewKeys(auth.Streams{{Stream: "live", Text: "some-key"}}), hub.New(), slog.New(slog.DiscardHandler))
 }
 
 // run fetches from s for so long, on the clock of a bubble.

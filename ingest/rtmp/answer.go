@@ -57,7 +57,7 @@ func streamCode(r ingest.Reason) string {
 	switch r {
 	case ingest.ReasonNotPublishing:
 		return "NetStream.Play.Failed"
-	case ingest.ReasonWrongKey, ingest.ReasonTooManyAttempts, ingest.ReasonBadName:
+	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired, ingest.ReasonTooManyAttempts, ingest.ReasonBadName:
 		return "NetStream.Publish.BadName"
 	}
 	return "NetStream.Publish.Denied"

@@ -113,7 +113,7 @@ func refusal(err error) *base.Response {
 
 func statusOf(r ingest.Reason) base.StatusCode {
 	switch r {
-	case ingest.ReasonWrongKey, ingest.ReasonKeyInURL:
+	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired, ingest.ReasonKeyInURL:
 		return base.StatusUnauthorized
 	case ingest.ReasonBadName:
 		return base.StatusNotFound

@@ -154,7 +154,7 @@ func follow(t testing.TB, u string, mediaTimeout time.Duration) *desk {
 	t.Helper()
 	d := &desk{t: t, hub: hub.New(), log: &log{}}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d.gate = ingest.NewGate(ingest.Config{}, keys.NewKeys(map[string]string{"live": key}), d.hub, logger)
+	d.gate = ingest.NewGate(ingest.Config{}, keys.NewKeys(keys.Streams{{Stream: "live", Text: key}}), d.hub, logger)
 	at, err := url.Parse(u)
 	require.NoError(t, err)
 	source, err := rtsp.NewCamera(at)

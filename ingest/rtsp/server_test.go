@@ -79,7 +79,7 @@ func serve(t testing.TB, cfg rtsp.Config) *desk {
 	t.Helper()
 	d := &desk{t: t, hub: hub.New(), log: &log{}}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d.gate = ingest.NewGate(ingest.Config{}, auth.NewKeys(map[string]string{"live": key, "other": "an0ther-key"}), d.hub, logger)
+	d.gate = ingest.NewGate(ingest.Config{}, auth.NewKeys(auth.Streams{{Stream: "live", Text: key}, {Stream: "other", Text: "an0ther-key"}}), d.hub, logger)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	cfg.Listener, d.address = l, l.Addr().String()

@@ -190,7 +190,7 @@ func checkVersion(req gosrt.ConnRequest) error {
 // rejection is what a caller is told (SRT, table 7; Access control, Rejection Codes).
 func rejection(err error) gosrt.RejectionReason {
 	switch ingest.ReasonOf(err) {
-	case ingest.ReasonWrongKey:
+	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired:
 		return gosrt.REJX_UNAUTHORIZED
 	case ingest.ReasonWrongSecret:
 		return gosrt.REJ_BADSECRET

@@ -48,7 +48,7 @@ func serve(t *testing.T, cfg srt.Config) *desk {
 	t.Helper()
 	d := &desk{t: t, hub: hub.New(), log: &safeBuffer{}}
 	log := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d.gate = ingest.NewGate(ingest.Config{}, auth.NewKeys(map[string]string{"live": key, "other": otherKey}), d.hub, log)
+	d.gate = ingest.NewGate(ingest.Config{}, auth.NewKeys(auth.Streams{{Stream: "live", Text: key}, {Stream: "other", Text: otherKey}}), d.hub, log)
 	cfg.Address = "127.0.0.1:0"
 	s, err := srt.Listen(cfg, d.gate, log)
 	require.NoError(t, err)

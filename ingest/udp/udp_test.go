@@ -70,7 +70,7 @@ func TestStreams(t *testing.T) {
 			free.Close()
 			source, err := open(t, "udp://"+at)
 			require.NoError(t, err)
-			gate := ingest.NewGate(ingest.Config{}, auth.NewKeys(map[string]string{"live": "some-key"}), hub.New(), slog.New(slog.DiscardHandler))
+			gate := ingest.NewGate(ingest.Config{}, auth.NewKeys(auth.Streams{{Stream: "live", Text: "some-key"}}), hub.New(), slog.New(slog.DiscardHandler))
 			ctx, cancel := context.WithCancel(context.Background())
 			ended := make(chan error, 1)
 			p := &pull.Pull{Stream: "live", Key: "some-key", Source: source}

@@ -71,7 +71,7 @@ func answerError(w http.ResponseWriter, err error) {
 
 func statusOf(r ingest.Reason) int {
 	switch r {
-	case ingest.ReasonWrongKey:
+	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired:
 		return http.StatusUnauthorized
 	case ingest.ReasonTooManyAttempts:
 		return http.StatusTooManyRequests

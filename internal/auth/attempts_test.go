@@ -15,7 +15,7 @@ import (
 func door(t *testing.T) (*Attempts, *time.Time) {
 	t.Helper()
 	now := time.Unix(1e9, 0)
-	a := LimitAttempts(NewKeys(map[string]string{"live": "right"}))
+	a := LimitAttempts(NewKeys(Streams{{Stream: "live", Text: "right"}}))
 	a.now = func() time.Time { return now }
 	return a, &now
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +16,7 @@ import (
 )
 
 func TestKeySaysWhichStream(t *testing.T) {
-	keys := auth.NewKeys(map[string]string{"live": "first-key", "other": "second-key"})
+	keys := auth.NewKeys(auth.Streams{{Stream: "live", Text: "first-key"}, {Stream: "other", Text: "second-key"}})
 	for _, c := range []struct{ stream, key, want string }{
 		{"", "first-key", "live"}, {"other", "second-key", "other"}, {"live", "second-key", ""}, {"", "", ""}, {"live", "first-kez", ""},
 	} {
@@ -28,7 +29,7 @@ func TestKeySaysWhichStream(t *testing.T) {
 }
 
 func TestAKeyCanBeProvedWithoutBeingSent(t *testing.T) {
-	keys := auth.NewKeys(map[string]string{"live": "first-key", "other": "second-key"})
+	keys := auth.NewKeys(auth.Streams{{Stream: "live", Text: "first-key"}, {Stream: "other", Text: "second-key"}})
 	knows := func(want string) func(string) bool { return func(key string) bool { return key == want } }
 	got, err := keys.Authorize(context.Background(), ingest.Request{Stream: "other", Proves: knows("second-key")})
 	require.NoError(t, err)
@@ -44,11 +45,28 @@ func TestAKeyCanBeProvedWithoutBeingSent(t *testing.T) {
 func TestStreamsAreReadStrictlyAndKeysStayOutOfErrors(t *testing.T) {
 	streams, err := auth.ParseStreams("live=abcd, two=efgh-1")
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"live": "abcd", "two": "efgh-1"}, streams)
-	for _, bad := range []string{"live", "live=", "li ve=abcd", "../x=abcd", "assets=abcd", "live=sec ret", "live=abc"} {
+	require.Equal(t, auth.Streams{{Stream: "live", Text: "abcd"}, {Stream: "two", Text: "efgh-1"}}, streams)
+	for _, bad := range []string{"live", "live=", "li ve=abcd", "../x=abcd", "assets=abcd", "live=sec ret", "live=abc",
+		"live=abcd@tomorrow", "live=abcd@", "live=abcd,two=abcd"} {
 		_, err := auth.ParseStreams(bad)
 		require.Error(t, err, bad)
 		require.NotContains(t, err.Error(), "sec ret")
+	}
+}
+
+func TestKeysAreRotatedWithAnOverlap(t *testing.T) {
+	day := func(d int) string { return time.Now().AddDate(0, 0, d).UTC().Format(time.DateOnly) }
+	streams, err := auth.ParseStreams("live=older@" + day(-1) + ",live=old-one@" + time.Now().Add(time.Hour).Format(time.RFC3339) + ",live=new-one,two=efgh")
+	require.NoError(t, err)
+	require.Equal(t, []string{"live", "two"}, streams.Names())
+	require.Equal(t, "new-one", streams.Key("live"), "what encoders are told to use from now on")
+	require.Empty(t, streams.Key("three"))
+	keys := auth.NewKeys(streams)
+	for key, want := range map[string]ingest.Reason{
+		"older": ingest.ReasonKeyExpired, "old-one": ingest.ReasonUnpublished, "new-one": ingest.ReasonUnpublished, "efgh": ingest.ReasonWrongKey,
+	} {
+		_, err := keys.Authorize(context.Background(), ingest.Request{Stream: "live", Key: key})
+		require.Equal(t, want, ingest.ReasonOf(err), key)
 	}
 }
 
@@ -56,7 +74,7 @@ func TestFreshDirectoryGetsOneStreamThatIsKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	first, err := auth.KeptStreams(dir)
 	require.NoError(t, err)
-	require.Contains(t, first, "live")
+	require.Equal(t, []string{"live"}, first.Names())
 	again, err := auth.KeptStreams(dir)
 	require.NoError(t, err)
 	require.Equal(t, first, again)

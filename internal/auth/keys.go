@@ -15,8 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/stagecast/stagecast/ingest"
 )
@@ -30,25 +31,78 @@ var (
 var reserved = map[string]bool{"embed": true, "assets": true, "healthz": true, "readyz": true, "metrics": true, "whip": true, "api": true}
 
 // ErrStreams says what a list of streams must look like.
-var ErrStreams = errors.New("streams are NAME=KEY, separated by commas; a name has letters, digits, - and _; a key has 4 to 128 of those, . and ~")
+var ErrStreams = errors.New("streams are NAME=KEY, separated by commas; a name has letters, digits, - and _; a key has 4 to 128 of those, . and ~; " +
+	"a stream may have several keys, and a key an end: NAME=KEY@2026-12-31 or NAME=KEY@2026-12-31T18:00:00Z")
 
-// ParseStreams reads "live=KEY,other=KEY2". Its errors never hold a key.
-func ParseStreams(list string) (map[string]string, error) {
-	streams := make(map[string]string)
+// Key opens one stream to publishers.
+type Key struct {
+	Stream string
+	Text   string    // secret
+	Until  time.Time // when it stops to be taken; zero: never
+}
+
+// Streams are keys in the order in which they were given. A stream may have several: one for each encoder, or an old one
+// that is still taken for a while.
+type Streams []Key
+
+// Names of the streams, sorted.
+func (s Streams) Names() (names []string) {
+	for _, k := range s {
+		names = append(names, k.Stream)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Key is what an encoder of a stream is told to use: the last one given for it. It is empty where there is no such stream.
+func (s Streams) Key(stream string) string {
+	for _, k := range slices.Backward(s) {
+		if k.Stream == stream {
+			return k.Text
+		}
+	}
+	return ""
+}
+
+// ParseStreams reads "live=KEY,live=OLD@2026-12-31,other=KEY2". Its errors never hold a key.
+func ParseStreams(list string) (streams Streams, err error) {
 	for _, entry := range strings.Split(list, ",") {
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
 		}
-		name, key, _ := strings.Cut(entry, "=")
-		if err := CheckName(name); err != nil {
+		k, err := parseKey(entry)
+		if err != nil {
 			return nil, err
 		}
-		if !keyText.MatchString(key) {
-			return nil, fmt.Errorf("the key of stream %s: %w", name, ErrStreams)
+		for _, other := range streams {
+			if other.Text == k.Text {
+				return nil, fmt.Errorf("streams %s and %s have the same key: a key says which stream it opens", other.Stream, k.Stream)
+			}
 		}
-		streams[name] = key
+		streams = append(streams, k)
 	}
 	return streams, nil
+}
+
+func parseKey(entry string) (k Key, err error) {
+	name, rest, _ := strings.Cut(entry, "=")
+	if err := CheckName(name); err != nil {
+		return k, err
+	}
+	text, until, ends := strings.Cut(rest, "@")
+	if !keyText.MatchString(text) {
+		return k, fmt.Errorf("the key of stream %s: %w", name, ErrStreams)
+	}
+	k = Key{Stream: name, Text: text}
+	if ends {
+		if k.Until, err = time.Parse(time.RFC3339, until); err != nil {
+			k.Until, err = time.Parse(time.DateOnly, until)
+		}
+		if err != nil {
+			return k, fmt.Errorf("the end of a key of stream %s: %w", name, ErrStreams)
+		}
+	}
+	return k, nil
 }
 
 // CheckName says what is wrong with the name of a stream.
@@ -66,49 +120,44 @@ func CheckName(name string) error {
 // time it takes says nothing; they are kept for the protocols that prove a key without sending it.
 type Keys struct {
 	entries []entry
+	now     func() time.Time
 }
 
 type entry struct {
-	stream, key string
-	hash        [sha256.Size]byte
+	Key
+	hash [sha256.Size]byte
 }
 
-// NewKeys takes streams and their keys.
-func NewKeys(streams map[string]string) *Keys {
-	k := &Keys{}
-	for stream, key := range streams {
-		k.entries = append(k.entries, entry{stream, key, sha256.Sum256([]byte(key))})
+// NewKeys takes the keys of all streams.
+func NewKeys(streams Streams) *Keys {
+	k := &Keys{now: time.Now}
+	for _, key := range streams {
+		k.entries = append(k.entries, entry{key, sha256.Sum256([]byte(key.Text))})
 	}
-	sort.Slice(k.entries, func(i, j int) bool { return k.entries[i].stream < k.entries[j].stream })
 	return k
-}
-
-// Streams are the names, sorted.
-func (k *Keys) Streams() []string {
-	names := make([]string, len(k.entries))
-	for i, e := range k.entries {
-		names[i] = e.stream
-	}
-	return names
 }
 
 // Authorize implements ingest.Authorizer: the key says which stream, and a stream that is named too must be that one.
 func (k *Keys) Authorize(_ context.Context, r ingest.Request) (string, error) {
 	hash := sha256.Sum256([]byte(r.Key))
-	stream := ""
-	for _, e := range k.entries {
+	var found *entry
+	for i := range k.entries {
+		e := &k.entries[i]
 		knows := subtle.ConstantTimeCompare(hash[:], e.hash[:]) == 1
 		if r.Proves != nil {
-			knows = r.Stream == e.stream && r.Proves(e.key)
+			knows = r.Stream == e.Stream && r.Proves(e.Text)
 		}
-		if knows && (r.Stream == "" || r.Stream == e.stream) {
-			stream = e.stream
+		if knows && (r.Stream == "" || r.Stream == e.Stream) {
+			found = e
 		}
 	}
-	if stream == "" {
+	switch {
+	case found == nil:
 		return "", &ingest.Error{Reason: ingest.ReasonWrongKey}
+	case !found.Until.IsZero() && !k.now().Before(found.Until):
+		return "", ingest.Errorf(ingest.ReasonKeyExpired, "it was taken until %s", found.Until.UTC().Format(time.RFC3339))
 	}
-	return stream, nil
+	return found.Stream, nil
 }
 
 // Secret is kept in a file of its own under dir, readable by its owner alone; it is made at the first call.
@@ -136,33 +185,33 @@ func NewSecret() string {
 }
 
 // KeptStreams reads the streams kept under dir. A fresh directory gets one, "live", with a key made for it.
-func KeptStreams(dir string) (map[string]string, error) {
+func KeptStreams(dir string) (Streams, error) {
 	path := filepath.Join(dir, "streams")
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		streams := map[string]string{"live": NewSecret()}
-		return streams, write(path, "live="+streams["live"]+"\n")
+		key := NewSecret()
+		return Streams{{Stream: "live", Text: key}}, write(path, "live="+key+"\n")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	defer f.Close()
-	streams := make(map[string]string)
+	var list []string
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		more, err := ParseStreams(line)
-		if err != nil {
+		if _, err := ParseStreams(line); err != nil {
 			return nil, fmt.Errorf("auth: %s line %d: %w", path, n, err)
 		}
-		for name, key := range more {
-			streams[name] = key
-		}
+		list = append(list, line)
 	}
-	return streams, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	return ParseStreams(strings.Join(list, ","))
 }
 
 func write(path, text string) error {

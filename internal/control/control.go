@@ -21,11 +21,11 @@ type API struct {
 	Started time.Time
 	Gate    *ingest.Gate
 	Origin  *origin.Origin
-	Keys    map[string]string // of each stream; shown to the operator alone
-	RTMP    string            // "rtmp://host:1935/live"
-	SRT     string            // "srt://host:8890"; empty where there is none
-	RTSP    string            // "host:8554"; empty where there is none
-	Viewers string            // base URL of the viewers' pages
+	Key     func(stream string) string // shown to the operator alone; empty where there is no such stream
+	RTMP    string                     // "rtmp://host:1935/live"
+	SRT     string                     // "srt://host:8890"; empty where there is none
+	RTSP    string                     // "host:8554"; empty where there is none
+	Viewers string                     // base URL of the viewers' pages
 
 	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
 	Ladder   func(stream string) any
@@ -105,8 +105,8 @@ func (a *API) node() Node {
 // connect says what to type into an encoder.
 func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	stream := chi.URLParam(r, "stream")
-	key, ok := a.Keys[stream]
-	if !ok {
+	key := a.Key(stream)
+	if key == "" {
 		w.WriteHeader(http.StatusNotFound)
 		reply(w, map[string]string{"error": "no such stream"})
 		return

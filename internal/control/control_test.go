@@ -35,7 +35,9 @@ func newAPI() *control.API {
 	o.Declare("two")
 	return &control.API{
 		Version: "test", Started: time.Now(), Gate: ingest.NewGate(ingest.Config{}, nobody{}, hub.New(), log), Origin: o,
-		Keys: map[string]string{"live": "key-of-live", "two": "key-of-two"}, RTMP: "rtmp://host/live", SRT: "srt://host:8890", RTSP: "host:8554", Viewers: "https://host",
+		Key: func(stream string) string {
+			return map[string]string{"live": "key-of-live", "two": "key-of-two"}[stream]
+		}, RTMP: "rtmp://host/live", SRT: "srt://host:8890", RTSP: "host:8554", Viewers: "https://host",
 	}
 }
 
