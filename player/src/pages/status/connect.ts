@@ -1,8 +1,9 @@
 import { copy, dress } from '../clipboard';
 import type { Api, Connect } from './api';
 import { el } from './dom';
+import { encoders } from './encoders';
 
-/** What to type into OBS for a stream; the key is hidden until it is asked for. */
+/** What to type into an encoder for a stream; what holds the key is hidden until it is asked for. */
 export function connectPanel(api: Api, stream: string, said: HTMLElement): HTMLElement {
   const panel = el('details', { class: 'connect' }, el('summary', {}, 'Connect an encoder'));
   let filled = false;
@@ -26,17 +27,20 @@ export function connectPanel(api: Api, stream: string, said: HTMLElement): HTMLE
 }
 
 function fields(c: Connect, said: HTMLElement): HTMLElement {
-  return el(
-    'div',
-    { class: 'connect-fields' },
-    el('p', { class: 'dim' }, 'OBS: Settings → Stream → Service: Custom. Settings → Output → Keyframe interval: 2 s.'),
-    field('Server', c.rtmp?.server ?? '', false, said),
-    field('Stream key', c.rtmp?.key ?? '', true, said),
-    c.srt && field('SRT, server and key in one', `${c.srt.server ?? ''}?streamid=${c.srt.streamid ?? ''}`, true, said),
-    field('WHIP server', c.whip?.server ?? '', false, said),
-    el('p', { class: 'dim' }, 'OBS: Service: WHIP, and the stream key as the bearer token.'),
-    c.rtsp && field('RTSP, server and key in one', c.rtsp.server ?? '', true, said),
-  );
+  const tools = encoders(c);
+  const id = `tool-${Math.random().toString(36).slice(2, 8)}`;
+  const choice = el('select', { id }, ...tools.map((t) => el('option', { value: t.name }, t.name)));
+  choice.value = 'OBS';
+  const lines = el('div', { class: 'connect-lines' });
+  const show = () => {
+    const tool = tools.find((t) => t.name === choice.value) ?? tools[0];
+    lines.replaceChildren(
+      ...(tool ? [el('p', { class: 'dim' }, tool.note), ...tool.lines.map((l) => field(l.label, l.value, l.secret ?? false, said))] : []),
+    );
+  };
+  choice.addEventListener('change', show);
+  show();
+  return el('div', { class: 'connect-fields' }, el('div', { class: 'field' }, el('label', { for: id }, 'Encoder'), choice), lines);
 }
 
 function field(label: string, value: string, secret: boolean, said: HTMLElement): HTMLElement {
