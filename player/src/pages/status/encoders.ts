@@ -77,7 +77,7 @@ function srt(c: Connect): Encoder[] {
       lines: [
         {
           label: 'Command',
-          value: `gst-launch-1.0 mpegtsmux name=m ! srtsink uri='${server}?mode=caller&streamid=${key}' latency=${latency} videotestsrc is-live=true ! x264enc key-int-max=60 tune=zerolatency ! h264parse ! m. audiotestsrc is-live=true ! avenc_aac ! m.`,
+          value: `gst-launch-1.0 mpegtsmux alignment=7 name=m ! srtsink uri='${server}?mode=caller&streamid=${key}' latency=${latency} videotestsrc is-live=true ! x264enc key-int-max=60 tune=zerolatency ! h264parse ! m. audiotestsrc is-live=true ! avenc_aac ! m.`,
           secret: true,
         },
       ],
