@@ -79,7 +79,7 @@ func (p *Packager) gapStart(r *rendition) time.Time {
 		return p.slotStart(r.number)
 	}
 	if r != p.lead.leader {
-		if at, known := p.lead.start(r.number); known {
+		if at, known := p.lead.start(r.number); known && !r.beganAt(media.Time(at, media.VideoClockRate)) {
 			return media.Time(at, media.VideoClockRate)
 		}
 	}
@@ -87,6 +87,12 @@ func (p *Packager) gapStart(r *rendition) time.Time {
 		return r.listedEnd()
 	}
 	return time.Now().UTC()
+}
+
+// beganAt reports that the newest whole segment began at a time or after it: date-times must rise.
+func (r *rendition) beganAt(at time.Time) bool {
+	n := len(r.listed)
+	return n > 0 && !at.After(r.listed[n-1].segment.ProgramDateTime)
 }
 
 // gapEnd is where r's open segment ends if nothing comes; zero where that is up to the leader.
