@@ -87,7 +87,7 @@ func (s *stage) show(f film) *showing {
 	now := media.Ticks(time.Now(), media.VideoClockRate)
 	w := &showing{film: f, s: s, lattice: media.Lattice{Rate: f.rate}}
 	w.first = w.lattice.Index(now) + 1 // media of a stream never go back
-	w.samples = media.Rescale(w.lattice.Ticks(w.first), media.VideoClockRate, 48000) / 1024 * 1024
+	w.samples = max(s.samples, (media.Rescale(w.lattice.Ticks(w.first), media.VideoClockRate, 48000)+1023)/1024*1024)
 	var err error
 	w.pub, err = s.hub.Publish(key, time.Now().UnixMilli(), tracks)
 	require.NoError(s.t, err)
@@ -105,6 +105,7 @@ func (w *showing) play(d time.Duration) {
 		time.Sleep(time.Until(media.Time(at, media.VideoClockRate).Add(w.late)))
 		w.picture(at)
 		for ; !w.silent && w.samples*90000/48000 < at+media.Rescale(int64(w.ahead), 1e9, 90000); w.samples += 1024 {
+			w.s.samples = w.samples + 1024
 			if w.quiet != nil && w.quiet(media.Time(w.samples, 48000)) {
 				continue
 			}

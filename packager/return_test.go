@@ -242,3 +242,26 @@ func TestSoundThatPausesMakesNoSegmentTooLong(t *testing.T) {
 		}
 	}
 }
+
+// A frame of sound is longer than a picture at 60 a second: where the encoder goes just after a cut, the sound's segment may
+// begin when the picture's has ended.
+func TestLossJustAfterACut(t *testing.T) {
+	for phase := range 24 {
+		on(t, packager.Config{}, false, func(s *stage) {
+			f := film{rate: media.Rational{Num: 60, Den: 1}, ahead: 60 * time.Millisecond}
+			time.Sleep(time.Duration(phase) * 3 * time.Millisecond) // where the frames of sound fall
+			w := s.show(f)
+			w.play(8*time.Second + 16*time.Millisecond)
+			w.stop(hub.ErrLost)
+			time.Sleep(3 * time.Second)
+			s.show(f).play(8 * time.Second)
+			for _, name := range s.sink.names {
+				var last time.Time
+				for _, segment := range s.parsed(name).Segments {
+					require.True(t, segment.DateTime.After(last), "phase %d: segment %d of %s", phase, segment.MSN, name)
+					last = segment.DateTime
+				}
+			}
+		})
+	}
+}
