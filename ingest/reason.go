@@ -93,6 +93,15 @@ func FixOf(err error) string {
 	return ReasonOf(err).Fix()
 }
 
+// Explain is err and its fix, as one or two sentences for whoever reads the encoder's log.
+func Explain(err error) string {
+	text := err.Error()
+	if fix := FixOf(err); fix != "" {
+		text += ". " + fix
+	}
+	return text
+}
+
 // ReasonOf is the Reason that err carries: ReasonUnpublished for nil, ReasonInternal where it carries none.
 func ReasonOf(err error) Reason {
 	if err == nil {

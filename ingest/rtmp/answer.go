@@ -43,11 +43,11 @@ func (c *conn) tell(err error) bool {
 	case err == nil:
 		c.reply("onStatus", 0, nil, status("status", "NetStream.Unpublish.Success", "Goodbye."))
 	case c.stage == connecting:
-		c.reply("_error", c.transaction, nil, status("error", "NetConnection.Connect.Rejected", describe(err)))
+		c.reply("_error", c.transaction, nil, status("error", "NetConnection.Connect.Rejected", ingest.Explain(err)))
 	case c.stage == connected:
-		c.reply("onStatus", 0, nil, status("error", "NetConnection.Connect.Closed", describe(err)))
+		c.reply("onStatus", 0, nil, status("error", "NetConnection.Connect.Closed", ingest.Explain(err)))
 	default:
-		c.reply("onStatus", 0, nil, status("error", streamCode(reason), describe(err)))
+		c.reply("onStatus", 0, nil, status("error", streamCode(reason), ingest.Explain(err)))
 	}
 	return c.flush() == nil
 }
@@ -61,13 +61,4 @@ func streamCode(r ingest.Reason) string {
 		return "NetStream.Publish.BadName"
 	}
 	return "NetStream.Publish.Denied"
-}
-
-// describe is an error as one or two sentences for whoever reads the encoder's log.
-func describe(err error) string {
-	text := err.Error()
-	if fix := ingest.FixOf(err); fix != "" {
-		text += ". " + fix
-	}
-	return text
 }

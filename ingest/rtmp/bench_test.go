@@ -95,6 +95,7 @@ func (countingGate) Refuse(ingest.Request, error)     {}
 func (*countingSession) Stream() string               { return "stream" }
 func (*countingSession) Describe([]media.Track) error { return nil }
 func (s *countingSession) Write(ingest.Unit) error    { s.units++; return nil }
+func (*countingSession) Link(ingest.Link)             {}
 func (*countingSession) Done() <-chan struct{}        { return nil }
 func (*countingSession) Cause() error                 { return nil }
 func (s *countingSession) End(error)                  { s.gate.ended <- s.units }

@@ -128,7 +128,7 @@ func (c *conn) publish(ctx context.Context, cmd command, stream uint32, watching
 		}
 	})
 	c.log = c.log.With("stream", session.Stream())
-	c.feed = newFeed(session, newDrops(c.server.metrics, c.log), c.log)
+	c.feed = newFeed(session, wire.NewDrops(causes, c.server.metrics.Dropped, c.log), c.log)
 	c.place.Published()
 	c.chunks.admitted = true
 	c.reply("onStatus", 0, nil, status("status", "NetStream.Publish.Start", "Publishing."))
@@ -137,12 +137,12 @@ func (c *conn) publish(ctx context.Context, cmd command, stream uint32, watching
 }
 
 // open asks the gate with the key, for no longer than the set-up may last.
-func (c *conn) open(ctx context.Context, key string) (Session, error) {
+func (c *conn) open(ctx context.Context, key string) (wire.Session, error) {
 	ctx, cancel := context.WithDeadline(ctx, c.wire.Armed().Add(c.server.cfg.SetupTimeout))
 	defer cancel()
 	r := c.request
 	r.Key = key
-	return c.server.gate.open(ctx, r)
+	return c.server.gate.Open(ctx, r)
 }
 
 // asError is err as an *ingest.Error.

@@ -48,14 +48,14 @@ type conn struct {
 	stream      uint32  // the one that is published
 	refused     bool    // by the gate, which has entered it into its journal
 
-	session Session
+	session wire.Session
 	feed    *feed
 }
 
 func newConn(s *Server, nc net.Conn, p *wire.Place, r ingest.Request, log *slog.Logger) *conn {
 	c := &conn{
 		server: s, place: p, request: r, log: log, window: ackWindow,
-		wire: wire.NewConn(nc, s.metrics.received),
+		wire: wire.NewConn(nc, s.metrics.Received),
 	}
 	c.reader = bufio.NewReaderSize(c.wire, readBuffer)
 	c.chunks = newChunkReader(c.reader)
@@ -193,8 +193,8 @@ func (c *conn) end(err error) {
 	if c.wire.Received == 0 && ingest.ReasonOf(err) == ingest.ReasonDisconnected {
 		return // somebody looked whether the port is open
 	}
-	c.server.metrics.refuse(err)
+	c.server.metrics.Refuse(err)
 	if !c.refused {
-		c.server.gate.refuse(c.request, err)
+		c.server.gate.Refuse(c.request, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -13,8 +14,8 @@ import (
 // Which tracks there will be is nowhere declared for certain. Units are held back until both are known, or metadata says
 // that there is one, or it has been long enough. It is for one goroutine.
 type feed struct {
-	session   Session
-	drops     *drops
+	session   wire.Session
+	drops     *wire.Drops
 	log       *slog.Logger
 	video     track
 	audio     track
@@ -26,21 +27,21 @@ type feed struct {
 	heldBytes int
 }
 
-func newFeed(s Session, d *drops, log *slog.Logger) *feed {
+func newFeed(s wire.Session, d *wire.Drops, log *slog.Logger) *feed {
 	return &feed{session: s, drops: d, log: log, video: track{id: 1}, audio: track{id: 2}}
 }
 
 // media takes an audio or video message over.
 func (f *feed) media(m message) error {
 	if len(m.payload) == 0 {
-		f.drops.add(emptyMessage, 1)
+		f.drops.Add(emptyMessage, 1, nil)
 		return nil
 	}
 	t, err := parseTag(m)
 	if err != nil {
 		return err
 	}
-	f.drops.add(otherTrack, t.others)
+	f.drops.Add(otherTrack, t.others, nil)
 	tr := &f.audio
 	if m.typeID == typeVideo {
 		tr = &f.video
@@ -51,7 +52,7 @@ func (f *feed) media(m message) error {
 	case coded:
 		return f.unit(tr, t, m)
 	case unknown:
-		f.drops.add(unknownPacket, 1)
+		f.drops.Add(unknownPacket, 1, nil)
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ func (f *feed) media(m message) error {
 func (f *feed) data(m message) error {
 	meta, ok, err := parseMetadata(m)
 	if err != nil {
-		f.drops.add(badMetadata, 1)
+		f.drops.Add(badMetadata, 1, nil)
 		return nil
 	}
 	if !ok {
@@ -100,7 +101,7 @@ func (f *feed) configure(tr *track, t tag) error {
 // unit takes an access unit.
 func (f *feed) unit(tr *track, t tag, m message) error {
 	if tr.codec != t.codec || !tr.complete && !t.key {
-		f.drops.add(unconfigured, 1)
+		f.drops.Add(unconfigured, 1, nil)
 		return nil
 	}
 	u, err := tr.unit(t, m)
@@ -108,7 +109,7 @@ func (f *feed) unit(tr *track, t tag, m message) error {
 		return err
 	}
 	if len(u.Payload) == 0 {
-		f.drops.add(emptyUnit, 1)
+		f.drops.Add(emptyUnit, 1, nil)
 		return nil
 	}
 	if !tr.complete {
@@ -181,5 +182,5 @@ func (f *feed) end(err error) {
 			f.log.Debug("last units", "error", err)
 		}
 	}
-	f.drops.end()
+	f.drops.End()
 }

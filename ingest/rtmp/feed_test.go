@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/rtmp/rtmptest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -25,7 +26,7 @@ func newFed(t *testing.T) *fed {
 	s, err := g.Open(context.Background(), ingest.Request{Key: rtmptest.Key})
 	require.NoError(t, err)
 	log := slog.New(slog.DiscardHandler)
-	return &fed{feed: newFeed(s, newDrops(newMetrics("rtmp"), log), log), t: t, gate: g}
+	return &fed{feed: newFeed(s, wire.NewDrops(causes, wire.NewMetrics("rtmp", "rtmp").Dropped, log), log), t: t, gate: g}
 }
 
 func (f *fed) take(messages ...rtmptest.Message) error {
@@ -163,20 +164,20 @@ func TestFeedWritesWhatItHeldAtGoodbye(t *testing.T) {
 func TestFeedDropsAndCounts(t *testing.T) {
 	f := newFed(t)
 	require.NoError(t, f.take(rtmptest.Picture(0, true, 10), rtmptest.Sound(0, 10)))
-	require.Equal(t, 2, f.drops.total[unconfigured])
+	require.Equal(t, 2, f.drops.Total(unconfigured))
 	require.NoError(t, f.take(rtmptest.AVCHeader(), rtmptest.AACHeader()))
 
 	sei := rtmptest.Video(0, append([]byte{0x27, 1, 0, 0, 0}, rtmptest.NAL(6, 1)...)...)
 	require.NoError(t, f.take(sei, rtmptest.Video(0, 0x27, 1, 0, 0, 0), rtmptest.Sound(0, 0), rtmptest.Video(0, 0x27, 1, 0, 0, 0, 0, 0, 0, 0)))
-	require.Equal(t, 4, f.drops.total[emptyUnit])
+	require.Equal(t, 4, f.drops.Total(emptyUnit))
 	require.NoError(t, f.take(rtmptest.Video(0), rtmptest.Audio(0)))
-	require.Equal(t, 2, f.drops.total[emptyMessage])
+	require.Equal(t, 2, f.drops.Total(emptyMessage))
 	require.NoError(t, f.take(rtmptest.Video(0, 0x17, 9, 0, 0, 0)))
-	require.Equal(t, 1, f.drops.total[unknownPacket])
+	require.Equal(t, 1, f.drops.Total(unknownPacket))
 	require.NoError(t, f.take(rtmptest.Video(0, []byte("\x96\x01avc1\x01\x00\x00\x00AB")...)))
-	require.Equal(t, 1, f.drops.total[otherTrack])
+	require.Equal(t, 1, f.drops.Total(otherTrack))
 	require.NoError(t, f.take(rtmptest.Message{Type: typeData, Payload: []byte{0xFF}}))
-	require.Equal(t, 1, f.drops.total[badMetadata])
+	require.Equal(t, 1, f.drops.Total(badMetadata))
 	require.Empty(t, f.record().Units)
 }
 
@@ -224,7 +225,7 @@ func TestFeedReadsTheSizeOfVP9FromItsKeyFrame(t *testing.T) {
 	require.Equal(t, []int{320, 180}, []int{r.Track(1).Width, r.Track(1).Height})
 	require.Len(t, r.Of(1), 2)
 	require.Len(t, r.Of(2), 1)
-	require.Equal(t, 1, f.drops.total[unconfigured])
+	require.Equal(t, 1, f.drops.Total(unconfigured))
 
 	bad := newFed(t)
 	err := bad.take(rtmptest.Video(0, []byte("\x90vp09\x00\x0b\x82\x01\x01\x01\x00\x00")...), rtmptest.Video(33, key[:9]...))

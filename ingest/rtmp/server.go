@@ -21,22 +21,22 @@ import (
 // Server takes encoders in on one port.
 type Server struct {
 	cfg     Config
-	gate    door
+	gate    wire.Door
 	log     *slog.Logger
-	metrics *metrics
+	metrics *wire.Metrics
 	limiter *wire.Limiter
 	serial  atomic.Uint64 // of connections
 	flood   wire.Throttle // for refusals of whole connections, which cost a peer nothing
 }
 
 // New makes a Server that admits its encoders at gate, an *ingest.Gate.
-func New[S Session](cfg Config, gate Gate[S], logger *slog.Logger) *Server {
+func New[S wire.Session](cfg Config, gate wire.Gate[S], logger *slog.Logger) *Server {
 	cfg = cfg.withDefaults()
 	return &Server{
 		cfg:     cfg,
-		gate:    doorOf(gate),
+		gate:    wire.DoorOf(gate),
 		log:     logger.With("protocol", cfg.protocol()),
-		metrics: newMetrics(cfg.protocol()),
+		metrics: wire.NewMetrics("rtmp", cfg.protocol()),
 		limiter: wire.NewLimiter(cfg.MaxConnections, cfg.MaxWaiting),
 	}
 }
@@ -87,9 +87,9 @@ func (s *Server) admit(nc net.Conn) *wire.Place {
 		return p
 	}
 	nc.Close()
-	s.metrics.refuse(err)
+	s.metrics.Refuse(err)
 	if s.flood.Allow(time.Now()) {
-		s.gate.refuse(s.request(nc), err)
+		s.gate.Refuse(s.request(nc), err)
 	}
 	return nil
 }
@@ -98,8 +98,8 @@ func (s *Server) admit(nc net.Conn) *wire.Place {
 func (s *Server) serve(ctx context.Context, nc net.Conn, p *wire.Place) {
 	defer p.Leave()
 	defer nc.Close()
-	s.metrics.connections.Inc()
-	defer s.metrics.connections.Dec()
+	s.metrics.Connections.Inc()
+	defer s.metrics.Connections.Dec()
 
 	request := s.request(nc)
 	if s.cfg.TLS != nil {

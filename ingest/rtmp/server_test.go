@@ -18,11 +18,12 @@ import (
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/rtmp"
 	"github.com/stagecast/stagecast/ingest/rtmp/rtmptest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var _ rtmp.Session = (*ingest.Session)(nil)
+var _ wire.Session = (*ingest.Session)(nil)
 
 // running is a server under test. When the test ends it is stopped, and what it logged is searched for the key.
 type running struct {
@@ -58,7 +59,7 @@ func serve(t *testing.T, cfg rtmp.Config) *running {
 }
 
 // serveAt serves with a gate that keeps what it sees in record.
-func serveAt[S rtmp.Session](t *testing.T, cfg rtmp.Config, gate rtmp.Gate[S], record *rtmptest.Gate) *running {
+func serveAt[S wire.Session](t *testing.T, cfg rtmp.Config, gate wire.Gate[S], record *rtmptest.Gate) *running {
 	t.Helper()
 	if cfg.Listener == nil {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

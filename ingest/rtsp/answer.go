@@ -98,16 +98,12 @@ func plainly(code base.StatusCode) *base.Response { return &base.Response{Status
 
 // refusal says why to whoever reads the encoder's log.
 func refusal(err error) *base.Response {
-	text := err.Error()
-	if fix := ingest.FixOf(err); fix != "" {
-		text += ". " + fix
-	}
 	clean := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' { // of ISO 8859-1 and UTF-8, encoders show what is neither
 			return '?'
 		}
 		return r
-	}, text)
+	}, ingest.Explain(err))
 	return &base.Response{StatusCode: statusOf(ingest.ReasonOf(err)), StatusMessage: clean[:min(len(clean), 200)]}
 }
 
@@ -117,7 +113,7 @@ func statusOf(r ingest.Reason) base.StatusCode {
 		return base.StatusUnauthorized
 	case ingest.ReasonBadName:
 		return base.StatusNotFound
-	case ingest.ReasonTooMany, ingest.ReasonShutdown:
+	case ingest.ReasonTooMany, ingest.ReasonTooManyAttempts, ingest.ReasonShutdown:
 		return base.StatusServiceUnavailable
 	case ingest.ReasonUnsupported, ingest.ReasonBadMedia:
 		return base.StatusUnsupportedMediaType
@@ -167,7 +163,7 @@ func (c *conn) announce(ctx context.Context, req *base.Request) (*base.Response,
 			tracks = append(tracks, m.track)
 		}
 	}
-	c.feed = newFeed(c.session, tracks, newDrops(c.server.metrics, c.log), c.log)
+	c.feed = newFeed(c.session, tracks, wire.NewDrops(causes, c.server.metrics.Dropped, c.log), c.log)
 	return plainly(base.StatusOK), nil
 }
 
@@ -175,7 +171,7 @@ func (c *conn) announce(ctx context.Context, req *base.Request) (*base.Response,
 func (c *conn) open(ctx context.Context, r ingest.Request) (err error) {
 	ctx, cancel := context.WithDeadline(ctx, c.wire.Armed().Add(c.server.cfg.SetupTimeout))
 	defer cancel()
-	c.session, err = c.server.gate.open(ctx, r)
+	c.session, err = c.server.gate.Open(ctx, r)
 	c.refused = err != nil
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -38,7 +39,7 @@ func BenchmarkDepacketise(b *testing.B) {
 			if udp {
 				report = func([]byte) {}
 			}
-			r, err := newReceiver(tr, newFeed(session, []*track{tr}, newDrops(newMetrics("rtsp"), log), log), report)
+			r, err := newReceiver(tr, newFeed(session, []*track{tr}, wire.NewDrops(causes, wire.NewMetrics("rtsp", "rtsp").Dropped, log), log), report)
 			require.NoError(b, err)
 			defer r.close()
 			b.SetBytes(int64(size))

@@ -202,9 +202,9 @@ func (p *pulling) take(f *feed, in inPacket) error {
 }
 
 // run takes packets until the end, whatever that is.
-func (p *pulling) run(ctx context.Context, session Session) error {
-	f := newFeed(session, p.tracks, newDrops(nil, p.log), p.log)
-	defer f.drops.end()
+func (p *pulling) run(ctx context.Context, session wire.Session) error {
+	f := newFeed(session, p.tracks, wire.NewDrops(causes, nil, p.log), p.log)
+	defer f.drops.End()
 	gone := make(chan error, 1)
 	p.waiting.Go(func() { gone <- p.client.Wait() })
 	timer := time.NewTimer(p.camera.MediaTimeout)
@@ -237,7 +237,7 @@ func (p *pulling) silent(f *feed) error {
 	if f.units > 0 {
 		return &ingest.Error{Reason: ingest.ReasonTimeout}
 	}
-	return &ingest.Error{Reason: ingest.ReasonNoMedia, Err: f.drops.last}
+	return &ingest.Error{Reason: ingest.ReasonNoMedia, Err: f.drops.Last}
 }
 
 // lostError is what the end of an admitted client's connection means.

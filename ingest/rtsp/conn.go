@@ -42,7 +42,7 @@ type conn struct {
 
 	id        string // of the RTSP session
 	url       string // of ANNOUNCE
-	session   Session
+	session   wire.Session
 	feed      *feed
 	medias    []*inbound
 	datagrams bool // the transport is UDP
@@ -53,7 +53,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn, p *wire.Place, r ingest.Request, log *slog.Logger) *conn {
-	c := &conn{server: s, place: p, request: r, log: log, wire: wire.NewConn(nc, s.metrics.received)}
+	c := &conn{server: s, place: p, request: r, log: log, wire: wire.NewConn(nc, s.metrics.Received)}
 	c.reader = bufio.NewReaderSize((*setup)(c), readBuffer)
 	return c
 }
@@ -187,7 +187,7 @@ func (c *conn) frame() error {
 			return err
 		}
 	}
-	c.feed.drops.add(otherMedia, nil)
+	c.feed.drops.Add(otherMedia, 1, nil)
 	return nil
 }
 
@@ -237,7 +237,7 @@ func (c *conn) receive(ctx context.Context) error {
 }
 
 func (c *conn) datagram(d datagram) error {
-	c.server.metrics.received.Add(float64(len(d.payload)))
+	c.server.metrics.Received.Add(float64(len(d.payload)))
 	return c.packet(c.medias[d.media], d.rtcp, d.payload, d.at)
 }
 
@@ -268,7 +268,7 @@ func (c *conn) end(err error) {
 	if c.session != nil {
 		c.session.End(c.explain(err))
 		if c.feed != nil {
-			c.feed.drops.end()
+			c.feed.drops.End()
 		}
 		return
 	}
@@ -280,16 +280,16 @@ func (c *conn) end(err error) {
 	case c.wire.Received == 0 && reason == ingest.ReasonDisconnected:
 		return // somebody looked whether the port is open
 	}
-	c.server.metrics.refuse(err)
+	c.server.metrics.Refuse(err)
 	if !c.refused {
-		c.server.gate.refuse(c.request, err)
+		c.server.gate.Refuse(c.request, err)
 	}
 }
 
 // explain adds to the end of a session without media why what came made none.
 func (c *conn) explain(err error) error {
-	if ingest.ReasonOf(err) != ingest.ReasonNoMedia || c.feed == nil || c.feed.drops.last == nil {
+	if ingest.ReasonOf(err) != ingest.ReasonNoMedia || c.feed == nil || c.feed.drops.Last == nil {
 		return err
 	}
-	return &ingest.Error{Reason: ingest.ReasonNoMedia, Err: c.feed.drops.last}
+	return &ingest.Error{Reason: ingest.ReasonNoMedia, Err: c.feed.drops.Last}
 }

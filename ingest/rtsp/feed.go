@@ -7,6 +7,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -15,8 +16,8 @@ const configWait = 3 * 90000
 
 // feed turns the RTP packets of one session into what its Session takes: tracks and units. It is for one goroutine.
 type feed struct {
-	session Session
-	drops   *drops
+	session wire.Session
+	drops   *wire.Drops
 	log     *slog.Logger
 	tracks  []*track
 	clock   *clock
@@ -28,7 +29,7 @@ type feed struct {
 	began     int64 // the time of the first unit
 }
 
-func newFeed(s Session, tracks []*track, d *drops, log *slog.Logger) *feed {
+func newFeed(s wire.Session, tracks []*track, d *wire.Drops, log *slog.Logger) *feed {
 	return &feed{session: s, tracks: tracks, drops: d, log: log, clock: newClock(), told: make([][]byte, len(tracks))}
 }
 
@@ -36,7 +37,7 @@ func newFeed(s Session, tracks []*track, d *drops, log *slog.Logger) *feed {
 func (f *feed) packet(t *track, p *rtp.Packet) error {
 	at, ok := f.clock.place(t, p)
 	if !ok {
-		f.drops.add(unconfigured, nil)
+		f.drops.Add(unconfigured, 1, nil)
 		return nil
 	}
 	units, err := t.take(p, at)
@@ -47,13 +48,13 @@ func (f *feed) packet(t *track, p *rtp.Packet) error {
 	case errors.As(err, &fatal):
 		return err
 	case errors.Is(err, errUnconfigured):
-		f.drops.add(unconfigured, nil)
+		f.drops.Add(unconfigured, 1, nil)
 		return nil
 	case errors.Is(err, errNoPicture), errors.Is(err, errEmpty):
-		f.drops.add(emptyUnit, err)
+		f.drops.Add(emptyUnit, 1, err)
 		return nil
 	default:
-		f.drops.add(badPayload, err)
+		f.drops.Add(badPayload, 1, err)
 		return nil
 	}
 	for _, u := range units {
@@ -72,7 +73,7 @@ func (f *feed) write(u ingest.Unit) error {
 		return err
 	}
 	if !f.described {
-		f.drops.add(unconfigured, nil)
+		f.drops.Add(unconfigured, 1, nil)
 		return nil
 	}
 	f.units++

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -97,7 +98,7 @@ func FuzzPackets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind byte, data []byte) {
 		medias, err := parseDescription(sdpOf(descriptions[int(kind)%len(descriptions)]))
 		require.NoError(t, err)
-		feed := newFeed(&strict{t: t}, []*track{medias[0].track}, newDrops(newMetrics("rtsp"), log), log)
+		feed := newFeed(&strict{t: t}, []*track{medias[0].track}, wire.NewDrops(causes, wire.NewMetrics("rtsp", "rtsp").Dropped, log), log)
 		var report func([]byte)
 		if kind >= 128 {
 			report = func([]byte) {}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 )
 
 // linkMeter counts a session's packets, and reports them to it once a second. Its counters are safe for concurrent use;
@@ -18,7 +19,7 @@ type linkMeter struct {
 }
 
 // report does so where it is time. jitter, in milliseconds, may be nil.
-func (l *linkMeter) report(s Session, now time.Time, jitter func() float64) {
+func (l *linkMeter) report(s wire.Session, now time.Time, jitter func() float64) {
 	if now.Before(l.next) {
 		return
 	}

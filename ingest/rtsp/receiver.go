@@ -63,21 +63,21 @@ var errOther = errors.New("a payload type that was not announced")
 // are known to be lost. The error is an *ingest.Error that ends the session.
 func (r *receiver) packet(b []byte, now time.Time) (lost uint64, err error) {
 	if r.track == nil {
-		r.feed.drops.add(otherMedia, nil)
+		r.feed.drops.Add(otherMedia, 1, nil)
 		return 0, nil
 	}
 	p := &rtp.Packet{}
 	if err := p.Unmarshal(b); err != nil {
-		r.feed.drops.add(badPacket, errors.New("not an RTP packet"))
+		r.feed.drops.Add(badPacket, 1, errors.New("not an RTP packet"))
 		return 0, nil
 	}
 	if p.PayloadType != r.track.format.PayloadType() {
-		r.feed.drops.add(badPacket, errOther)
+		r.feed.drops.Add(badPacket, 1, errOther)
 		return 0, nil
 	}
 	packets, lost, err := r.rtcp.ProcessPacket2(p, now, r.track.PTSEqualsDTS(p))
 	if err != nil {
-		r.feed.drops.add(badPacket, err)
+		r.feed.drops.Add(badPacket, 1, err)
 		return 0, nil
 	}
 	r.heard = true
@@ -96,7 +96,7 @@ func (r *receiver) control(b []byte, now time.Time) {
 	}
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
-		r.feed.drops.add(badPacket, errors.New("not an RTCP packet"))
+		r.feed.drops.Add(badPacket, 1, errors.New("not an RTCP packet"))
 		return
 	}
 	for _, p := range packets {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/cmaf"
 	"github.com/stagecast/stagecast/internal/media"
 )
@@ -25,7 +26,7 @@ type sink interface {
 // and knows when a key frame is needed. It is for one goroutine; time is an argument.
 type feed struct {
 	sink     sink
-	drops    *drops
+	drops    *wire.Drops
 	picture  bool // is offered
 	sound    bool // likewise
 	interval time.Duration
@@ -103,9 +104,9 @@ func (f *feed) note(e event) error {
 func (f *feed) damage(e event) {
 	if e.fault != nil {
 		f.fault = e.fault
-		f.drops.add(unreadable)
+		f.drops.Add(unreadable, 1, nil)
 	} else {
-		f.drops.add(lost)
+		f.drops.Add(lost, 1, nil)
 	}
 	if t := e.track; t.codec.Kind() == media.Video && (t == f.active || f.active == nil) {
 		f.mend(e.arrived)
@@ -130,7 +131,7 @@ func (f *feed) ask(t *track, now time.Time) {
 // hold keeps an event until the tracks are known.
 func (f *feed) hold(e event) error {
 	if e.track.codec.Kind() == media.Video && e.track.config == nil {
-		f.drops.add(unconfigured)
+		f.drops.Add(unconfigured, 1, nil)
 		f.ask(e.track, e.arrived)
 		return nil
 	}
@@ -210,7 +211,7 @@ func (f *feed) write(e event) error {
 		return f.pass(e, soundID)
 	}
 	if e.track != f.active && !f.change(e) {
-		f.drops.add(otherLayer)
+		f.drops.Add(otherLayer, 1, nil)
 		return nil
 	}
 	return f.show(e)
@@ -243,7 +244,7 @@ func (f *feed) show(e event) error {
 		}
 		f.keyed = now
 	case e.unit.randomAccess, !known, f.mending && now.Sub(f.mendSince) < mendTime:
-		f.drops.add(undecodable)
+		f.drops.Add(undecodable, 1, nil)
 		f.ask(e.track, now)
 		return nil
 	}

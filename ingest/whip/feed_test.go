@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stagecast/stagecast/ingest"
+	"github.com/stagecast/stagecast/ingest/wire"
 	"github.com/stagecast/stagecast/internal/media"
 )
 
@@ -27,7 +28,7 @@ type desk struct {
 func newDesk(t *testing.T, picture, sound bool) *desk {
 	d := &desk{t: t, now: time.Unix(1000, 0), requests: make(map[*track]int), configs: make(map[int][]byte)}
 	d.feed = &feed{
-		sink: d, drops: newDrops(newMetrics(), slog.New(slog.DiscardHandler)), picture: picture, sound: sound, interval: 4 * time.Second,
+		sink: d, drops: wire.NewDrops(causes, newMetrics().dropped, slog.New(slog.DiscardHandler)), picture: picture, sound: sound, interval: 4 * time.Second,
 		request: func(t *track) { d.requests[t]++ },
 	}
 	for width, name := range map[int]string{160: "small.h264", 320: "large.h264"} {

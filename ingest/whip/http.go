@@ -58,7 +58,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func answerError(w http.ResponseWriter, err error) {
 	f := (*failure)(nil)
 	if !errors.As(err, &f) {
-		f = &failure{statusOf(ingest.ReasonOf(err)), describe(err)}
+		f = &failure{statusOf(ingest.ReasonOf(err)), ingest.Explain(err)}
 	}
 	switch f.status {
 	case http.StatusUnauthorized:
@@ -85,15 +85,6 @@ func statusOf(r ingest.Reason) int {
 		return http.StatusInternalServerError
 	}
 	return http.StatusBadRequest
-}
-
-// describe is an error as one or two sentences.
-func describe(err error) string {
-	text := err.Error()
-	if fix := ingest.ReasonOf(err).Fix(); fix != "" {
-		text += ". " + fix
-	}
-	return text
 }
 
 // allowed answers OPTIONS, and refuses all methods but the one that is served besides.

@@ -81,7 +81,7 @@ func (p *peer) run(ctx context.Context) {
 	f := p.newFeed()
 	err := p.receive(ctx, f, &reading)
 	p.session.End(err)
-	f.drops.end()
+	f.drops.End()
 	p.settled()
 	cancel()
 	p.close()
@@ -98,7 +98,7 @@ func (p *peer) close() {
 
 func (p *peer) newFeed() *feed {
 	f := &feed{
-		sink: p.session, drops: newDrops(p.server.metrics, p.log), interval: p.server.cfg.KeyframeInterval, request: p.requestKeyframe,
+		sink: p.session, drops: wire.NewDrops(causes, p.server.metrics.dropped, p.log), interval: p.server.cfg.KeyframeInterval, request: p.requestKeyframe,
 	}
 	for _, c := range p.offer.codecs {
 		f.picture = f.picture || c.codec.Kind() == media.Video

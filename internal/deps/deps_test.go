@@ -26,7 +26,7 @@ var arrows = map[string]string{
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
 	"ingest/rtmp":          "ingest ingest/wire internal/media internal/nal",
 	"ingest/rtsp":          "ingest ingest/pull ingest/wire internal/cmaf internal/media internal/nal",
-	"ingest/wire":          "ingest",
+	"ingest/wire":          "ingest internal/media",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media internal/nal",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",

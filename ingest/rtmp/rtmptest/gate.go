@@ -156,6 +156,9 @@ func (s *Session) Write(u ingest.Unit) error {
 	return nil
 }
 
+// Link is not kept.
+func (*Session) Link(ingest.Link) {}
+
 // Done is closed by Stop.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
