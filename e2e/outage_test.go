@@ -55,11 +55,14 @@ func (w *states) all() []string {
 	return slices.Clone(w.seen)
 }
 
+// noSlate has the time without an encoder listed as a gap, which is what the test is about.
+var noSlate = []string{"--slate", "off"}
+
 // TestEncoderLost cuts the encoder's power for three seconds, while a strict client and a viewer look on.
 func TestEncoderLost(t *testing.T) {
 	for name, args := range map[string][]string{"ladder": nil, "passed on": {"--ladder", "off"}} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, args...)
+			s := start(t, append(args, noSlate...)...)
 			e := s.publish(liveKey, programme{size: "640x360"})
 			viewer := follow(t, s.awaitLive("live"))
 			ctx, cancel := context.WithCancel(t.Context())
