@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +114,49 @@ func TestPrimaryKilled(t *testing.T) {
 	viewer.stop(t)
 	s.stop()
 	assert.NotContains(t, s.log.String(), backupKey)
+}
+
+// TestFrozenPrimary has the picture of the encoder on air freeze, while the backup's moves.
+func TestFrozenPrimary(t *testing.T) {
+	s := start(t, withBackup()...)
+	frozen := programme{size: "640x360"}.arguments()
+	frozen = append(frozen, "-vf", "loop=loop=-1:size=1:start=390,realtime") // from the thirteenth second on
+	s.client(liveKey, "ffmpeg", append(frozen, "-f", "flv", "rtmp://"+s.rtmp+"/live/"+liveKey)...)
+	viewer := follow(t, s.awaitLive("live"))
+	s.publishSRT(s.srt, backupKey, programme{size: "640x360"}, "latency=120000")
+	await(t, "the backup stands by", func() bool { return len(s.inputs("live").Inputs) == 2 })
+	change := s.awaitOnAir(ingest.Backup)
+	assert.Equal(t, ingest.SwitchHealth, change.Reason)
+	primary := s.inputs("live").Inputs[0]
+	assert.Less(t, primary.Score, s.inputs("live").Inputs[1].Score)
+	var names []string
+	for _, w := range primary.Warnings {
+		names = append(names, w.Name)
+	}
+	assert.Contains(t, names, "frozen picture")
+	viewer.awaitMedia(t, 2)
+	viewer.stop(t)
+	s.stop()
+}
+
+// TestSilentPrimary stops the encoder on air without a word: its connection stays.
+func TestSilentPrimary(t *testing.T) {
+	s := start(t, withBackup()...)
+	primary := s.publish(liveKey, programme{size: "640x360"})
+	viewer := follow(t, s.awaitLive("live"))
+	s.publishSRT(s.srt, backupKey, programme{size: "640x360"}, "latency=120000")
+	await(t, "the backup stands by", func() bool { return len(s.inputs("live").Inputs) == 2 })
+	viewer.awaitMedia(t, 3)
+	before := viewer.media()
+	require.NoError(t, primary.cmd.Process.Signal(syscall.SIGSTOP))
+	change := s.awaitOnAir(ingest.Backup)
+	assert.Equal(t, ingest.SwitchSilent, change.Reason)
+	assert.Less(t, change.HoleMs, 500.0)
+	viewer.awaitMedia(t, 4)
+	assert.Empty(t, viewer.affected(before), "segments that viewers miss something of")
+	require.NoError(t, primary.cmd.Process.Signal(syscall.SIGCONT))
+	viewer.stop(t)
+	s.stop()
 }
 
 // TestBackupPassedOn has no ladder: the backup begins with its next key frame, behind a discontinuity.

@@ -29,7 +29,8 @@ type health struct {
 	norm     float64       // what the input has been sending, bits per second
 	seconds  int           // whole ones so far
 	starved  int           // the last of them in which next to nothing came
-	stillFor time.Duration // of pictures in a row that say that nothing changes
+	stillFor time.Duration // of pictures that say that nothing changes, less that of those that say something
+	moving   float64       // bytes of a picture that says something, on average
 	blank    bool          // the last key frame is as good as empty
 	quiet    time.Duration // of sound in a row that is as good as empty
 }
@@ -45,6 +46,12 @@ const (
 	normAfter  = 10               // seconds after which it is known
 	starvation = 0.25             // of its own rate
 	starvedFor = 3                // seconds of that
+)
+
+// What a picture says.
+const (
+	collapsed    = 0.125 // of an average one: nothing new
+	normPictures = 300   // over which that average is taken
 )
 
 // trace is the worst of the last seconds, or their sum: two halves, so that it needs no list.
@@ -81,10 +88,14 @@ func (h *health) picture(t *media.Track, bytes int, random bool, length time.Dur
 	switch {
 	case random:
 		h.blank = bytes < 400+blocks/4
-	case bytes <= 32+blocks/64: // as good as every block is skipped
-		h.stillFor += length
+	case bytes <= 32+blocks/8, float64(bytes) <= h.moving*collapsed: // about what says that all blocks stay
+		h.stillFor = min(h.stillFor+length, 2*stillTime)
 	default:
-		h.stillFor = 0
+		h.stillFor = max(0, h.stillFor-length) // an encoder still sharpens a picture that stands, now and then
+		if h.moving == 0 {
+			h.moving = float64(bytes)
+		}
+		h.moving += (float64(bytes) - h.moving) / normPictures
 	}
 }
 
