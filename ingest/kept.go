@@ -21,8 +21,8 @@ type kept struct {
 	arrived time.Time // the newest unit
 }
 
-// add takes the next unit, and reports whether it is the first of these tracks.
-func (k *kept) add(tracks []media.Track, t *media.Track, u media.AccessUnit, now time.Time) (fresh bool) {
+// add takes the next unit, and reports whether it is the first of these tracks. Units are kept where hold is set.
+func (k *kept) add(tracks []media.Track, t *media.Track, u media.AccessUnit, hold bool, now time.Time) (fresh bool) {
 	if fresh = len(k.tracks) == 0 || &k.tracks[0] != &tracks[0]; fresh {
 		k.tracks, k.whole = tracks, false
 	}
@@ -40,6 +40,11 @@ func (k *kept) add(tracks []media.Track, t *media.Track, u media.AccessUnit, now
 		k.end = media.Rescale(u.DTS+u.Duration, t.ClockRate, media.VideoClockRate)
 	}
 	if !k.whole {
+		return fresh
+	}
+	if !hold {
+		k.forget(len(k.units))
+		k.newest, k.whole = 0, false
 		return fresh
 	}
 	if k.bytes += len(u.Payload); k.bytes > keptBytes {

@@ -72,7 +72,8 @@ func (p *programme) sent() int64 {
 func (p *programme) write(s *Session, t *media.Track, u media.AccessUnit, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fresh := s.kept.add(s.tracks, t, u, now)
+	hold := !p.pass || p.onAir != s // a player is never shown again what has been on air
+	fresh := s.kept.add(s.tracks, t, u, hold, now)
 	switch {
 	case p.inputs[s.role] != s:
 		return p.join(s, u, now)
