@@ -190,12 +190,12 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		address string
 		tls     bool
 	}{
-		{&l.rtmp, "rtmp.address", s.config.RTMP.Address, false},
-		{&l.rtmps, "rtmp.tls-address", s.config.RTMP.TLSAddress, true},
-		{&l.rtsp, "rtsp.address", s.config.RTSP.Address, false},
-		{&l.rtsps, "rtsp.tls-address", s.config.RTSP.TLSAddress, true},
-		{&l.http, "http.address", s.config.HTTP.Address, false},
-		{&l.https, "http.tls-address", s.config.HTTP.TLSAddress, true},
+		{&l.rtmp, "rtmp.address", s.config.RTMP.Address.Plain, false},
+		{&l.rtmps, "rtmp.address", s.config.RTMP.Address.TLS, true},
+		{&l.rtsp, "rtsp.address", s.config.RTSP.Address.Plain, false},
+		{&l.rtsps, "rtsp.address", s.config.RTSP.Address.TLS, true},
+		{&l.http, "http.address", s.config.HTTP.Address.Plain, false},
+		{&l.https, "http.address", s.config.HTTP.Address.TLS, true},
 		{&l.admin, "admin.address", s.config.Admin.Address, false},
 	} {
 		if p.tls && s.tls == nil || p.address == "" {
@@ -208,11 +208,11 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		}
 		*p.to = opened
 	}
-	if l.rtsp != nil && s.config.RTSP.UDPAddress != "" {
-		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.UDPAddress)
+	if l.rtsp != nil && s.config.RTSP.Address.UDP != "" {
+		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.Address.UDP)
 		if err != nil {
 			l.close()
-			return nil, portError("rtsp.udp-address", err)
+			return nil, portError("rtsp.address", err)
 		}
 		l.rtspUDP = opened
 	}
