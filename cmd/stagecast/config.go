@@ -53,7 +53,7 @@ type HTTPConfig struct {
 
 // TLSConfig is the certificate.
 type TLSConfig struct {
-	Certificate string `type:"path" help:"PEM file with the certificate chain."`
+	Certificate string `type:"path" help:"PEM file with the certificate chain; taken again when it changes."`
 	Key         string `type:"path" help:"PEM file with its private key."`
 }
 

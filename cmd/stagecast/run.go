@@ -27,6 +27,7 @@ import (
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/internal/certificate"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/telemetry"
@@ -46,8 +47,10 @@ type server struct {
 	streams  auth.Streams // and their keys
 	names    []string
 	token    string
-	tls      *tls.Config // nil: no certificate
 	pulls    []*pull.Pull
+
+	tls         *tls.Config // nil: no certificate
+	certificate *certificate.Files
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
@@ -92,11 +95,12 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		return nil, err
 	}
 	if c.TLS.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
+		files, err := certificate.Load(c.TLS.Certificate, c.TLS.Key, log)
 		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
+			return nil, err
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.certificate, s.tls = files, files.Config()
+		s.registry.MustRegister(files.Collector())
 	}
 	shown, err := s.slate()
 	if err != nil {
@@ -275,6 +279,9 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	}
 	if l.rtsps != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
+	}
+	if s.certificate != nil {
+		g.Go(func() error { return s.certificate.Run(down) })
 	}
 	g.Go(func() error { return boundGarbage(up) })
 	g.Go(func() error { return s.gate.Run(up) })
