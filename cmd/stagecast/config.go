@@ -30,6 +30,7 @@ type Config struct {
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
 	TLS   TLSConfig   `embed:"" prefix:"tls."`
+	Auth  AuthConfig  `embed:"" prefix:"auth."`
 	Admin AdminConfig `embed:"" prefix:"admin."`
 	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
 	RTSP  RTSPConfig  `embed:"" prefix:"rtsp."`
@@ -49,6 +50,13 @@ type Config struct {
 type HTTPConfig struct {
 	Address Address `default:":8080,tls://:8443" help:"Viewers' pages and HLS; tls:// is opened where there is a certificate."`
 	URL     string  `help:"Base URL that viewers use, for links; guessed when empty."`
+}
+
+// AuthConfig is who may publish, beside the keys of streams.
+type AuthConfig struct {
+	Allow   string `help:"Addresses that may publish, ADDRESS or NETWORK/BITS separated by commas, STREAM=ADDRESS for one stream; all when empty."`
+	JWT     string `name:"jwt" help:"JWKS, a file or an https:// URL: a token signed with one of its keys is taken as a stream key. It needs exp, stream (or sub) and the scope publish."`
+	Webhook string `help:"URL, https:// or of this machine, that is asked by POST about keys that are no stream's: 2xx opens the stream, 403 refuses it."`
 }
 
 // TLSConfig is the certificate.

@@ -50,6 +50,7 @@ func TestGoodFiles(t *testing.T) {
 		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", Slate: "auto", MaxSessions: 7,
 		HTTP:  HTTPConfig{Address: Address{Plain: "127.0.0.1:8081"}, URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
+		Auth:  AuthConfig{Allow: "192.0.2.0/24,live=192.0.2.7", Webhook: "https://example.com/publish"},
 		RTMP:  RTMPConfig{Address: Address{Plain: ":1935", TLS: ":19360"}},
 		RTSP:  RTSPConfig{Address: Address{Plain: ":8554", TLS: ":8322", UDP: ":8000"}},
 		SRT:   SRTConfig{Address: ":8891", Passphrase: "other=ten letters or more"},

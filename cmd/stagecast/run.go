@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"slices"
 
 	"strings"
 	"time"
@@ -102,13 +103,17 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		s.certificate, s.tls = files, files.Config()
 		s.registry.MustRegister(files.Collector())
 	}
+	publishers, err := s.publishers()
+	if err != nil {
+		return nil, err
+	}
 	shown, err := s.slate()
 	if err != nil {
 		return nil, err
 	}
 	s.gate = ingest.NewGate(ingest.Config{
 		MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off", Slate: shown, Grace: c.HLS.Grace,
-	}, auth.LimitAttempts(auth.NewKeys(s.streams)), s.hub, log)
+	}, publishers, s.hub, log)
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
 	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace}, s.hub, log)
 	for _, name := range s.names {
@@ -117,6 +122,34 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	s.registry.MustRegister(s.gate, s.pool)
 	s.registry.MustRegister(s.origin.Collectors()...)
 	return s, nil
+}
+
+// publishers decides who may publish.
+func (s *server) publishers() (ingest.Authorizer, error) {
+	c := s.config.Auth
+	p := &auth.Publishers{Keys: auth.NewKeys(s.streams), Streams: s.names}
+	allow, err := auth.ParseAllow(c.Allow)
+	if err != nil {
+		return nil, fmt.Errorf("auth.allow: %w", err)
+	}
+	for _, name := range allow.Streams() {
+		if !slices.Contains(s.names, name) {
+			return nil, fmt.Errorf("auth.allow: there is no stream %q", name)
+		}
+	}
+	if c.JWT != "" {
+		keys, err := auth.NewKeySet(c.JWT)
+		if err != nil {
+			return nil, fmt.Errorf("auth.jwt: %w", err)
+		}
+		p.Tokens = auth.NewTokens(keys)
+	}
+	if c.Webhook != "" {
+		if p.Hook, err = auth.NewWebhook(c.Webhook); err != nil {
+			return nil, fmt.Errorf("auth.webhook: %w", err)
+		}
+	}
+	return allow.Before(auth.LimitAttempts(p)), nil
 }
 
 // slate is what viewers see while an encoder is away; nil: nothing.
@@ -275,10 +308,10 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
 	}
 	if l.rtsp != nil {
-		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP})
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP, Plain: s.asksOthers()})
 	}
 	if l.rtsps != nil {
-		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls, Plain: s.asksOthers()})
 	}
 	if s.certificate != nil {
 		g.Go(func() error { return s.certificate.Run(down) })
@@ -324,6 +357,9 @@ func (s *server) serveWHIP(g *errgroup.Group, ctx context.Context, p *whip.Ports
 	s.registry.MustRegister(s.whip.Collector())
 	g.Go(func() error { return s.whip.Run(ctx) })
 }
+
+// asksOthers reports whether keys may be for somebody else to judge.
+func (s *server) asksOthers() bool { return s.config.Auth.JWT != "" || s.config.Auth.Webhook != "" }
 
 func (s *server) serveRTSP(g *errgroup.Group, ctx context.Context, c rtsp.Config) {
 	r := rtsp.New(c, s.gate, s.log)

@@ -42,7 +42,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 		{"live", "K EY"}:                     ingest.ReasonBadName,
 		{"live", "KÉY"}:                      ingest.ReasonBadName,
 		{"live", "\xff\xfe"}:                 ingest.ReasonBadName,
-		{"live", strings.Repeat("k", 257)}:   ingest.ReasonBadName,
+		{"live", strings.Repeat("k", ingest.MaxKeySize+1)}:   ingest.ReasonBadName,
 		{"live", strings.Repeat("k", 10240)}: ingest.ReasonBadName,
 		{"live" + strings.Repeat("/", 10240), "KEY"}:  ingest.ReasonBadName,
 		{"live", "KEY?" + strings.Repeat("x", 10240)}: ingest.ReasonBadName,
