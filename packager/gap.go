@@ -133,6 +133,7 @@ func (r *rendition) gapDue(start, at time.Time) bool {
 
 // endGapAt lists what is left of a gap, so that media go on at a time.
 func (p *Packager) endGapAt(r *rendition, at time.Time) {
+	p.fill(r, math.MaxInt64, at.Add(-little)) // what comes sooner after its time than before the loss leaves more than a segment
 	if r.head == nil {
 		r.openGap(p.gapStart(r))
 	}

@@ -265,3 +265,17 @@ func TestLossJustAfterACut(t *testing.T) {
 		})
 	}
 }
+
+// Gaps are listed as late as media came. An encoder that is less late when it returns leaves more than a segment to list.
+func TestReturnWithLessLag(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		on(t, packager.Config{}, aligned, func(s *stage) {
+			w := s.show(film{aligned: aligned, late: 3 * time.Second})
+			w.play(16300 * time.Millisecond)
+			w.stop(hub.ErrLost)
+			time.Sleep(5 * time.Second)
+			s.show(film{aligned: aligned}).play(9 * time.Second)
+			require.Empty(t, s.faults(), "aligned=%v", aligned)
+		})
+	}
+}
