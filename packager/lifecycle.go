@@ -94,6 +94,10 @@ func (p *Packager) cutLost() {
 func (p *Packager) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.finish()
+}
+
+func (p *Packager) finish() { // p.mu is held
 	p.state = Ended
 	p.away = false
 	for _, r := range p.order {
@@ -215,7 +219,7 @@ func (p *Packager) present() {
 		p.state = Live
 	}
 	pr := Presentation{
-		Stream: p.stream, State: p.state, Since: p.since, Generation: p.generation, Profile: p.config.Profile,
+		Stream: p.stream, State: p.state, Since: p.since, Token: p.token, Generation: p.generation, Profile: p.config.Profile,
 		PartTarget: p.config.Profile.PartTarget(), Target: time.Duration(p.target) * time.Second,
 	}
 	for _, r := range p.order {

@@ -70,7 +70,7 @@ func (p *Packager) Run(ctx context.Context) error {
 func (p *Packager) follow(ctx context.Context) error {
 	key := hub.Key{Stream: p.stream, Stage: p.config.Stage}
 	var last *hub.Publication
-	var patience <-chan time.Time
+	patience := p.resume(time.Now())
 	for {
 		pub, err := p.await(ctx, key, last, patience)
 		if err != nil {
@@ -159,6 +159,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		if r == nil {
 			r = newRendition(p.config, p.token)
 		}
+		r.config = p.config
 		delete(gone, t.Rendition)
 		if err := r.use(t); err != nil {
 			return err
@@ -180,13 +181,18 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	return nil
 }
 
-// resign gives the presentation a new generation if its renditions or their codecs have changed.
-func (p *Packager) resign() {
+// sign is what a player must load the stream anew for when it changes.
+func (p *Packager) sign() string {
 	signature := p.token
 	for _, r := range p.order {
 		signature += "|" + r.track.Rendition + "=" + r.mapped
 	}
-	if signature != p.signature {
+	return signature
+}
+
+// resign gives the presentation a new generation if its renditions or their codecs have changed.
+func (p *Packager) resign() {
+	if signature := p.sign(); signature != p.signature {
 		p.signature = signature
 		p.generation = max(p.generation+1, time.Now().UnixMilli())
 	}
@@ -346,6 +352,9 @@ func (p *Packager) close(r *rendition) {
 	}
 	part := r.closePart()
 	segment := r.closeSegment()
+	if len(segment.Chunks) == 0 {
+		segment = nil // all of it was put before a restart
+	}
 	p.settleTarget(r)
 	r.trim()
 	p.put(r, part, segment, false)
@@ -384,7 +393,8 @@ func (p *Packager) reach(r *rendition, number int64) {
 // (RFC 8216bis, B.1), and players find what they ask for.
 func (p *Packager) put(r *rendition, part, segment *Object, ended bool) {
 	u := Update{
-		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment, Arrived: p.arrived,
+		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment,
+		Arrived: p.arrived, Lag: r.lag,
 	}
 	r.header = nil
 	if p.published {
