@@ -34,6 +34,9 @@ var arrows = map[string]string{
 	"origin":               "packager internal/hls internal/media",
 	"player":               "",
 
+	"origin/store":           "",
+	"origin/store/storetest": "origin/store",
+
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
 	"internal/hub":                 "internal/media",
@@ -183,7 +186,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
-		"github.com/stretchr/testify":                             "",
+		"github.com/stretchr/testify":                             "origin/store/storetest",
 		"pgregory.net/rapid":                                      "",
 		"go.uber.org/goleak":                                      "",
 		"github.com/Eyevinn/mp4ff":                                "internal/cmaf/check internal/cmaf/check/cmaftest",
