@@ -241,6 +241,7 @@ func (r *rendition) forget() {
 	r.parts, r.chunks, r.samples, r.kept = nil, nil, nil, 0
 	r.opened, r.ticks, r.partTicks, r.head, r.held = false, 0, 0, nil, nil
 	r.lostAt = math.MaxInt64
+	r.mapped = "" // the header is put again: a sink forgets a broadcast that is long over
 }
 
 // span converts ticks of rate to a duration, rounded to the nanosecond.

@@ -136,6 +136,13 @@ func TestNextBroadcastIsToldApart(t *testing.T) {
 		require.GreaterOrEqual(t, after.DiscontinuitySequence, before.Segments[len(before.Segments)-1].Epoch)
 		token := func(uri string) string { return strings.SplitN(uri, "-", 2)[1] }
 		require.NotEqual(t, token(before.Segments[0].URI), token(after.Segments[0].URI))
+		headers := 0
+		for _, u := range s.sink.of("720p") {
+			if u.Header != nil {
+				headers++
+			}
+		}
+		require.Equal(t, 2, headers, "one for each broadcast: the sink may have forgotten the first")
 	})
 }
 

@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media",
@@ -31,7 +31,7 @@ var arrows = map[string]string{
 	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media internal/nal",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
-	"origin":               "packager internal/hls internal/media",
+	"origin":               "origin/store packager internal/hls internal/media",
 	"player":               "",
 
 	"origin/store":           "",
