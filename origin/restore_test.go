@@ -265,7 +265,7 @@ func TestCrashAfterCrash(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
-		h.play(300)
+		h.play(1500)
 		files := func() (n int) {
 			_ = filepath.WalkDir(h.directory, func(_ string, e fs.DirEntry, _ error) error {
 				if e != nil && !e.IsDir() {
@@ -276,8 +276,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			return n
 		}
 		held := files()
-		h.play(300)
+		h.play(1500)
 		require.InDelta(t, held, files(), 1)
+		journals, err := filepath.Glob(filepath.Join(h.directory, "live", "journal.*"))
+		require.NoError(t, err)
+		require.Len(t, journals, 1)
+		require.NotEqual(t, "journal.1", filepath.Base(journals[0]), "it does not grow without end")
 		h.die()
 		h.build()
 		h.o.Abandon() // nobody goes on with it
@@ -360,6 +364,94 @@ func TestTornJournalIsReadAsFarAsItIsGood(t *testing.T) {
 		h.play(2)
 		require.Len(t, h.crash().Renditions["720p"].Playlist.Segments, 7, "it goes on behind what was good")
 		h.stop()
+	})
+}
+
+// A crash while a journal is begun leaves the one before it.
+func TestJournalThatHadOnlyBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.play(10)
+		h.die()
+		path := filepath.Join(h.directory, "live", "journal.")
+		whole, err := os.ReadFile(path + "1")
+		require.NoError(t, err)
+		begun := bytes.Replace(whole[:bytes.IndexByte(whole, '\n')], []byte(`"`), []byte(`"state":7,"`), 1)
+		require.NoError(t, os.WriteFile(path+"9", begun, 0o644))
+		h.build()
+		require.NotNil(t, h.o.Past("live"))
+		h.o.Put(packager.Update{Stream: "live", Rendition: "720p", Kind: media.Video, Playlist: h.playlist()})
+		h.play(2)
+		got := h.crash().Renditions["720p"].Playlist
+		require.Equal(t, h.next, got.MediaSequence+int64(len(got.Segments)))
+		h.served(got, 1)
+		journals, err := filepath.Glob(path + "*")
+		require.NoError(t, err)
+		require.Equal(t, []string{path + "10"}, journals)
+		h.stop()
+	})
+}
+
+// wire is a ResponseWriter that notes what it is given to copy from, as a connection is.
+type wire struct {
+	*httptest.ResponseRecorder
+	from any
+}
+
+func (w *wire) ReadFrom(r io.Reader) (int64, error) {
+	w.from = r.(*io.LimitedReader).R
+	return io.Copy(w.ResponseRecorder.Body, r)
+}
+
+// The kernel copies from file to connection, whole or in part.
+func TestWhatIsOnDiskGoesToTheConnectionWithoutACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.play(20)
+		h.part()
+		h.crash()
+		defer h.stop()
+		for _, name := range []string{"105-t.mp4", "119.2-t.mp4", "120.0-t.mp4"} {
+			for _, ranged := range []bool{false, true} {
+				req := httptest.NewRequestWithContext(t.Context(), "GET", "/live/720p/"+name, nil)
+				want := "bytes of " + name + ";"
+				if name == "105-t.mp4" {
+					want = "bytes of 105.0-t.mp4;bytes of 105.1-t.mp4;bytes of 105.2-t.mp4;bytes of 105.3-t.mp4;"
+				}
+				if ranged {
+					req.Header.Set("Range", "bytes=3-11")
+					want = want[3:12]
+				}
+				w := &wire{ResponseRecorder: httptest.NewRecorder()}
+				h.o.ServeHTTP(w, req)
+				require.Equal(t, want, w.Body.String())
+				require.IsType(t, &os.File{}, w.from, "%s, in part: %v", name, ranged)
+			}
+		}
+	})
+}
+
+// Whoever asks for the next part while the server starts gets it when it is there, and not what was listed before it.
+func TestReloadWhileTheServerStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.play(10)
+		h.part()
+		h.crash()
+		defer h.stop()
+		h.o.Present(h.presentation(packager.Reconnecting))
+		got := make(chan string, 1)
+		go func() {
+			_, body := h.get(fmt.Sprintf("/live/720p/index.m3u8?_HLS_msn=%d&_HLS_part=1", h.next))
+			got <- body
+		}()
+		synctest.Wait()
+		h.o.Put(packager.Update{Stream: "live", Rendition: "720p", Kind: media.Video, Playlist: h.playlist()})
+		synctest.Wait()
+		require.Empty(t, got)
+		h.resume()
+		h.part() // a part beyond the last is the first of the next segment
+		require.Contains(t, <-got, fmt.Sprintf("\n%d-t.mp4", h.next-1))
 	})
 }
 

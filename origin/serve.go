@@ -191,7 +191,10 @@ func (o *Origin) servePlaylist(w http.ResponseWriter, req *http.Request, s *stre
 func (r *rendition) await(req *http.Request, d directives, s *stream) (*snapshot, int) {
 	snap := r.current.Load()
 	if snap == nil {
-		return r.awaitFirst(req, s)
+		var code int
+		if snap, code = r.awaitFirst(req, s); snap == nil {
+			return nil, code
+		}
 	}
 	if d.msn < 0 || snap.playlist.Ended || snap.has(d.msn, d.part) {
 		return snap, 0

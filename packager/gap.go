@@ -2,6 +2,7 @@ package packager
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/stagecast/stagecast/internal/hls"
@@ -210,7 +211,8 @@ func (r *rendition) listedEnd() time.Time {
 // any more, and the first one of a publication.
 func (r *rendition) breaks() bool {
 	lost, fresh := r.number >= r.lostAt, r.fresh && r.number >= r.begins
-	if lost || fresh {
+	owed := slices.Contains(r.owed, r.number)
+	if lost || fresh || owed {
 		r.discs++
 	}
 	if lost {
@@ -219,5 +221,5 @@ func (r *rendition) breaks() bool {
 	if fresh {
 		r.fresh = false
 	}
-	return lost || fresh
+	return lost || fresh || owed
 }

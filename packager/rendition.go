@@ -29,6 +29,7 @@ type rendition struct {
 	begins       int64        // number of the first segment of the current publication
 	fresh        bool         // that segment is still to come, and stands after a discontinuity
 	lostAt       int64        // number of the first segment after the media of a lost publication; none is that large once it has begun
+	owed         []int64      // numbers of segments that stand after a discontinuity in other renditions, and are still to come in this one
 	opened       bool         // it has media
 	openPTS      int64        // of its first unit
 	headAt       int64        // its start in ticks of media.VideoClockRate
@@ -240,7 +241,7 @@ func (r *rendition) forget() {
 	r.listed, r.bits, r.peak, r.lastTicks = nil, 0, 0, 0
 	r.parts, r.chunks, r.samples, r.kept = nil, nil, nil, 0
 	r.opened, r.ticks, r.partTicks, r.head, r.held = false, 0, 0, nil, nil
-	r.lostAt = math.MaxInt64
+	r.lostAt, r.owed = math.MaxInt64, nil
 	r.mapped = "" // the header is put again: a sink forgets a broadcast that is long over
 }
 

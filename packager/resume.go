@@ -77,6 +77,7 @@ func (p *Packager) resume(now time.Time) <-chan time.Time {
 		return nil
 	}
 	p.away = true
+	p.owe()
 	if slices.ContainsFunc(p.order, (*rendition).endsInMedia) {
 		p.cutLost()
 	}
@@ -118,6 +119,35 @@ func (r *rendition) recall(was PastRendition, peak int64) {
 		}
 	}
 	r.lastUnit = r.unitLength()
+}
+
+// owe finds the discontinuities that some renditions had listed when the server ended, and others had not come to yet.
+//
+// RFC 8216bis, 6.2.4: matching content has the same Discontinuity Sequence Number in all Media Playlists.
+func (p *Packager) owe() {
+	breaks := make(map[int64]bool)
+	for _, o := range p.order {
+		for i, l := range o.listed {
+			if l.segment.Discontinuity {
+				breaks[o.number-int64(len(o.listed)-i)] = true
+			}
+		}
+		if o.head != nil && o.head.Discontinuity {
+			breaks[o.number] = true
+		}
+	}
+	for _, r := range p.order {
+		for number := range breaks {
+			if number > r.number || number == r.number && r.head == nil {
+				r.owed = append(r.owed, number)
+			}
+		}
+		for _, o := range p.order { // of a publication that began within the slot
+			if p.lead.leader == nil && r.head == nil && o.number == r.number && o.opened && o.head.Discontinuity {
+				r.openGap(o.head.ProgramDateTime)
+			}
+		}
+	}
 }
 
 // unitLength is about how long a unit is, in ticks.

@@ -44,6 +44,7 @@ func (s *stage) restart(c packager.Config, down time.Duration) {
 	s.stop()
 	require.NoError(s.t, <-s.done)
 	c.Past = s.past()
+	s.sink.life = 0
 	time.Sleep(down)
 	s.hub = hub.New()
 	if c.Stage = hub.Ladder; !s.aligned {
@@ -86,6 +87,29 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// The server may end between the updates of one rendition and of another, while an encoder leaves or comes back.
+func TestRestartAfterAnyUpdate(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		for life := 2; life < 90; life++ {
+			on(t, packager.Config{}, aligned, func(s *stage) {
+				f := film{aligned: aligned}
+				w := s.show(f)
+				w.play(8300 * time.Millisecond)
+				s.sink.mu.Lock()
+				s.sink.life = life
+				s.sink.mu.Unlock()
+				w.play(time.Second)
+				w.stop(hub.ErrLost)
+				time.Sleep(3 * time.Second)
+				s.show(f).play(5 * time.Second)
+				s.restart(packager.Config{}, time.Second)
+				s.show(f).play(9 * time.Second)
+				require.Empty(t, s.faults(late...), "life %d, aligned=%v", life, aligned)
+			})
 		}
 	}
 }

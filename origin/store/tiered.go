@@ -383,10 +383,10 @@ func (t *Tiered) cool() {
 	t.evict(time.Now().Add(-t.config.Hot))
 }
 
-// evict drops what is on disk of the chunks that came before a time.
+// evict drops the chunks that came before a time, of objects that are whole on disk: no range of one lies in both places.
 func (t *Tiered) evict(before time.Time) {
 	for k, b := range t.blobs.byKey {
-		for len(b.chunks) > 0 && b.chunks[0].at.Before(before) && b.from+int64(len(b.chunks[0].bytes)) <= b.safe {
+		for b.safe == b.size && len(b.chunks) > 0 && b.chunks[0].at.Before(before) {
 			t.blobs.drop(k, b)
 		}
 	}

@@ -87,6 +87,24 @@ func TestDiskThatHangsIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+// An object whose beginning is on disk is read whole while the disk does not take its end.
+func TestObjectIsReadWholeWhileTheDiskHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faulty := &storetest.Faulty{Store: openDisk(t, store.DiskConfig{})}
+		s, stop := tier(t, store.TieredConfig{}, faulty)
+		require.NoError(t, s.Append(number(1), 0, []byte("first ")))
+		settled(t, s)
+		release := faulty.Hang()
+		require.NoError(t, s.Append(number(1), 6, []byte("second")))
+		time.Sleep(time.Minute)
+		got, err := storetest.Read(s, number(1), 0, 12)
+		require.NoError(t, err)
+		require.Equal(t, "first second", string(got))
+		release()
+		stop()
+	})
+}
+
 func TestDiskThatHangsForeverDoesNotHoldUpTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faulty := &storetest.Faulty{Store: openDisk(t, store.DiskConfig{})}
