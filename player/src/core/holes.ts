@@ -9,6 +9,8 @@ export interface HoleFacts {
   time: number;
   /** Milliseconds for which it has wanted to move and could not. */
   stalledFor: number;
+  /** It is on its way to `time`, by a seek that has not ended. */
+  seeking?: boolean;
   /** What the media element has, in order. */
   buffered: Span[];
   /** What the playlist lists with media (gaps left out, neighbours joined), in order. */
@@ -32,6 +34,10 @@ export function jumpTarget(f: HoleFacts): number | undefined {
   if (f.stalledFor < settleMs || aheadOf(f.buffered, f.time) > 0.25) {
     return undefined;
   }
+  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
+  if (f.seeking && here) {
+    return undefined; // what it waits for will come; in a gap it never does
+  }
   const buffered = f.buffered.find((s) => s.start > f.time && s.end - s.start >= enoughAhead);
   if (buffered) {
     return landing(buffered, f.livePosition);
@@ -41,7 +47,6 @@ export function jumpTarget(f: HoleFacts): number | undefined {
   if (!last || !first) {
     return undefined;
   }
-  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
   if (!here && last.start > f.time && last.end - last.start >= enoughAhead) {
     return landing(last, f.livePosition);
   }
