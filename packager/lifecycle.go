@@ -121,6 +121,9 @@ func (p *Packager) finish() { // p.mu is held
 // silence is for how long nothing must have come of a rendition before gaps are listed for it while others go on.
 const silence = time.Second
 
+// company is by how much the renditions of a publication may begin to come one after the other.
+const company = 200 * time.Millisecond
+
 // watch lists gaps for what does not come.
 func (p *Packager) watch(ctx context.Context) error {
 	t := time.NewTicker(tick)
@@ -180,6 +183,9 @@ func (p *Packager) fillAll(now time.Time) {
 func (p *Packager) stalled(r *rendition, now time.Time) bool {
 	if !p.started {
 		return false
+	}
+	if r.number == r.begins && !r.opened && !r.inGap() && now.Sub(p.startedAt) < company {
+		return false // the first picture is there, its sound is on the way
 	}
 	if r.inGap() || !r.opened && r.gapBefore() {
 		return true // whether anything comes or not, it cannot be listed before the next segment

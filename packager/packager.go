@@ -42,6 +42,7 @@ type Packager struct {
 	byName     map[string]*rendition
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
+	startedAt  time.Time          // since when
 	away       bool               // there is no publication, or none of its segments has begun: gaps are listed for all renditions
 	early      []media.AccessUnit // units that came before it was
 	arrived    time.Time          // when the units that are being placed came
@@ -261,7 +262,7 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 			number = max(number, o.number+1) // what is open is the last publication's
 		}
 	}
-	p.started, p.away = true, false
+	p.started, p.startedAt, p.away = true, time.Now(), false
 	p.beginAt(number)
 	early := p.early
 	p.early = nil
