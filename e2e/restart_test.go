@@ -66,7 +66,7 @@ func door(t *testing.T, to string) string {
 				var body bytes.Buffer
 				_, err = io.Copy(&body, resp.Body)
 				resp.Body.Close()
-				if err == nil {
+				if err == nil && resp.StatusCode != http.StatusServiceUnavailable {
 					for name, values := range resp.Header {
 						w.Header()[name] = values
 					}
@@ -197,7 +197,7 @@ func rounds(few int) int {
 	return few
 }
 
-// TestKilled has the server killed at any moment, again and again, while the encoder comes back each time and strict clients
+// TestKilled has the server killed at any moment, again and again, and now and then stopped, while the encoder comes back each time and strict clients
 // look on: nothing that was listed is lost or changes, and no rule is broken but those of time.
 func TestKilled(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -230,9 +230,13 @@ func TestKilled(t *testing.T) {
 				assert.NoError(t, err)
 			})
 			random := rand.New(rand.NewPCG(1, uint64(len(name))))
-			for range rounds(c.rounds) {
+			for round := range rounds(c.rounds) {
 				outage(time.Duration(random.IntN(7000)) * time.Millisecond)
-				h.kill()
+				if round%4 == 3 {
+					h.stop()
+				} else {
+					h.kill()
+				}
 				h.restart()
 				for _, w := range witnesses {
 					if last := w.last(); last != nil {

@@ -167,8 +167,8 @@ func (j *journal) superseded() (keys []store.Key) {
 
 // notePresentation writes down how the stream is presented, if that has changed.
 func (s *stream) notePresentation(p packager.Presentation, now time.Time) {
-	if s.journal == nil || p.State == packager.Idle || p.State == packager.Starting {
-		return // nothing is listed of it
+	if s.journal == nil || p.State == packager.Idle {
+		return
 	}
 	p.Multivariant = nil
 	text, err := json.Marshal(p)

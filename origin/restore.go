@@ -101,16 +101,15 @@ func (re *restorer) run() {
 	if re.read() {
 		told, _ := json.Marshal(re.stream)
 		re.s.journal.told = told
-		re.s.past = &packager.Past{Presentation: *re.stream, Renditions: make(map[string]packager.PastRendition)}
-		view := *re.stream
-		if view.State != packager.Ended {
-			view.State = packager.Reconnecting
-		}
-		re.s.present(view)
+		past := &packager.Past{Presentation: *re.stream, Renditions: make(map[string]packager.PastRendition)}
 		for name, was := range re.renditions {
 			if len(was.list) > 0 {
-				re.s.past.Renditions[name] = re.rendition(name, was)
+				past.Renditions[name] = re.rendition(name, was)
 			}
+		}
+		if len(past.Renditions) > 0 {
+			re.s.past = past
+			re.show()
 		}
 	}
 	for k := range re.files {
@@ -118,6 +117,15 @@ func (re *restorer) run() {
 			re.o.discard([]store.Key{k})
 		}
 	}
+}
+
+// show presents the stream as one that waits for its encoder, until its packager says how it stands.
+func (re *restorer) show() {
+	view := *re.stream
+	if view.State != packager.Ended {
+		view.State = packager.Reconnecting
+	}
+	re.s.present(view)
 }
 
 // read reads the newest journal whose beginning is whole. One that had only begun is passed over: the one before it is still

@@ -35,8 +35,8 @@ func (p *Packager) resume(now time.Time) <-chan time.Time {
 	defer p.mu.Unlock()
 	pr := past.Presentation
 	p.token, p.since, p.generation, p.state, p.arrived = pr.Token, pr.Since, pr.Generation, Reconnecting, now
-	p.target = int(pr.Target / time.Second)
 	var listed time.Time
+	ended := false
 	for _, d := range pr.Renditions {
 		was, ok := past.Renditions[d.Track.Rendition]
 		if !ok || was.Playlist == nil || len(was.Playlist.Segments) == 0 {
@@ -50,6 +50,8 @@ func (p *Packager) resume(now time.Time) <-chan time.Time {
 			continue
 		}
 		r.recall(was, d.Peak)
+		p.target = was.Playlist.TargetDuration
+		ended = ended || was.Playlist.Ended
 		if was.Listed.After(listed) {
 			listed = was.Listed
 		}
@@ -71,7 +73,7 @@ func (p *Packager) resume(now time.Time) <-chan time.Time {
 		return nil
 	}
 	p.published = true
-	if pr.Profile != p.config.Profile || now.Sub(listed) > p.config.Grace {
+	if ended || pr.Profile != p.config.Profile || now.Sub(listed) > p.config.Grace {
 		p.log.Info("the broadcast before the restart is over", "down", now.Sub(listed))
 		p.finish()
 		return nil

@@ -23,7 +23,11 @@ func (s *stage) past() *packager.Past {
 	past.Presentation.Multivariant = nil
 	for name, updates := range s.sink.updates {
 		was := packager.PastRendition{Listed: time.Now(), Lag: updates[len(updates)-1].Lag}
-		was.Playlist = updates[len(updates)-1].Playlist
+		for _, u := range updates {
+			if u.Playlist != nil {
+				was.Playlist = u.Playlist
+			}
+		}
 		for _, segment := range was.Playlist.Segments {
 			was.Sizes = append(was.Sizes, int64(len(s.sink.objects[name+"/"+segment.URI])))
 		}
@@ -94,7 +98,7 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 // The server may end between the updates of one rendition and of another, while an encoder leaves or comes back.
 func TestRestartAfterAnyUpdate(t *testing.T) {
 	for _, aligned := range []bool{true, false} {
-		for life := 2; life < 90; life++ {
+		for life := 2; life < 90; life += 3 {
 			on(t, packager.Config{}, aligned, func(s *stage) {
 				f := film{aligned: aligned}
 				w := s.show(f)
@@ -109,6 +113,41 @@ func TestRestartAfterAnyUpdate(t *testing.T) {
 				s.restart(packager.Config{}, time.Second)
 				s.show(f).play(9 * time.Second)
 				require.Empty(t, s.faults(late...), "life %d, aligned=%v", life, aligned)
+			})
+		}
+	}
+}
+
+// It may also end while a broadcast does, or while the next one begins.
+func TestRestartWhileABroadcastEnds(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		for life := 2; life < 70; life += 3 {
+			on(t, packager.Config{EndGrace: time.Second}, aligned, func(s *stage) {
+				f := film{aligned: aligned}
+				w := s.show(f)
+				w.play(8300 * time.Millisecond)
+				s.sink.mu.Lock()
+				s.sink.life = life
+				s.sink.mu.Unlock()
+				w.stop(hub.ErrEnded)
+				time.Sleep(3 * time.Second)
+				s.show(f).play(5 * time.Second)
+				before, began := s.parsed("720p"), s.sink.presented().Since
+				s.restart(packager.Config{}, time.Second)
+				if before.Ended {
+					require.Equal(t, packager.Ended, s.sink.state(), "life %d: what has ended stays so", life)
+					require.True(t, s.parsed("audio").Ended)
+				}
+				s.show(f).play(9 * time.Second)
+				after := s.parsed("720p")
+				require.Equal(t, packager.Live, s.sink.state())
+				require.False(t, after.Ended)
+				require.Greater(t, after.LastMSN(), before.LastMSN())
+				require.GreaterOrEqual(t, after.DiscontinuitySequence, before.DiscontinuitySequence)
+				if before.Ended {
+					require.Greater(t, after.MediaSequence, before.LastMSN())
+					require.True(t, s.sink.presented().Since.After(began), "it is another broadcast")
+				}
 			})
 		}
 	}
