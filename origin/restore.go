@@ -83,7 +83,6 @@ type restorer struct {
 	s          *stream
 	files      map[store.Key]int64 // what there is of it
 	needed     map[store.Key]bool
-	at         time.Time // of the newest record
 	stream     *packager.Presentation
 	renditions map[string]*restored
 	lost       int // segments and parts that were listed and are not there
@@ -179,7 +178,6 @@ func (re *restorer) journal(k store.Key) (good int64, whole bool, err error) {
 }
 
 func (re *restorer) apply(r *record) {
-	re.at = r.At
 	if r.Stream != nil {
 		re.stream = r.Stream
 	}
@@ -212,6 +210,7 @@ func (re *restorer) rendition(name string, was *restored) (out packager.PastRend
 		TargetDuration: was.last.Target, PartTarget: re.stream.PartTarget, PartHoldBack: 3 * re.stream.PartTarget, HoldBack: 3 * target,
 		CanSkipUntil: 6 * target, MediaSequence: was.from, DiscontinuitySequence: was.last.Epoch, Ended: was.last.Ended,
 	}
+	over := re.stream.State == packager.Ended && now.Sub(was.last.At) >= re.o.config.Window+endedStay // what it listed has been let go
 	re.headers(r)
 	for _, s := range was.gone {
 		if re.has(r, s.URI, s.Size) {
@@ -227,7 +226,9 @@ func (re *restorer) rendition(name string, was *restored) (out packager.PastRend
 			re.add(r, s.URI, &object{key: r.key(s.URI), size: s.Size, segment: true})
 			re.parts(r, s.URI, s.Parts, now.Add(partStay*target))
 		default:
-			re.lost++
+			if !over {
+				re.lost++
+			}
 			segment.Gap = true
 		}
 		p.Segments = append(p.Segments, segment)
@@ -245,12 +246,13 @@ func (re *restorer) rendition(name string, was *restored) (out packager.PastRend
 		}
 	}
 	out.Playlist, out.Lag, out.Listed = p, was.last.Lag, was.last.At
+	if over {
+		return out // of it, the packager needs the numbers
+	}
 	r.listed, r.lag = p, was.last.Lag
 	re.s.keep(r)
 	if p.Ended {
-		if re.stream.State != packager.Ended || now.Sub(was.last.At) < re.o.config.Window+endedStay {
-			r.publish(p)
-		}
+		r.publish(p)
 		re.o.forgetLater(re.s, r)
 	}
 	return out

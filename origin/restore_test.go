@@ -38,6 +38,7 @@ type house struct {
 	faulty    *storetest.Faulty
 	tiers     *store.Tiered
 	o         *origin.Origin
+	logs      bytes.Buffer
 	stop      func()
 
 	segments []*hls.Segment
@@ -62,7 +63,7 @@ func (h *house) build() {
 	h.faulty = &storetest.Faulty{Store: h.disk}
 	h.tiers, err = store.NewTiered(store.TieredConfig{}, h.faulty, quiet)
 	require.NoError(h.t, err)
-	h.o = origin.New(origin.Config{Window: h.window, Tiers: h.tiers, Disk: h.size}, quiet)
+	h.o = origin.New(origin.Config{Window: h.window, Tiers: h.tiers, Disk: h.size}, slog.New(slog.NewTextHandler(&h.logs, nil)))
 	require.NoError(h.t, h.o.Restore())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -293,6 +294,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		require.LessOrEqual(t, files(), 2, "the lock and a journal")
 		h.build()
 		require.NotNil(t, h.o.Past("live"), "its numbers are never used again")
+		require.NotContains(t, h.logs.String(), "lost", "it was let go")
 		h.stop()
 	})
 }
@@ -327,6 +329,7 @@ func TestTornMediaAreFoundAndAreGaps(t *testing.T) {
 				}
 				code, _ := h.get(fmt.Sprintf("/live/720p/%d-t.mp4", h.next-2))
 				require.Equal(t, 404, code)
+				require.Contains(t, h.logs.String(), "lost")
 				require.Len(t, got.Open, map[string]int{"cut": 1, "zeros": 0}[name], "the parts before the torn one")
 			})
 		})
