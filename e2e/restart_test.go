@@ -273,13 +273,15 @@ func TestKilled(t *testing.T) {
 func TestBrowserPlaysOnAcrossARestart(t *testing.T) {
 	h := build(t)
 	h.publish(liveKey, programme{})
-	h.awaitLive("live")
+	playlist := h.awaitLive("live")
 	watch, embed := h.url("/live"), h.url("/embed/live")
 	b := browse(t, "watch.mjs", nil, watch, embed)
 	for _, end := range []func(){func() { h.stop() }, func() { h.kill() }} {
 		b.awaitPlaying(t, watch)
 		b.awaitPlaying(t, embed)
 		before := b.last("report", watch)
+		listed, err := reload(t.Context(), playlist, "")
+		require.NoError(t, err)
 		end()
 		outage(2 * time.Second)
 		h.restart()
@@ -289,6 +291,9 @@ func TestBrowserPlaysOnAcrossARestart(t *testing.T) {
 		after := b.last("report", watch)
 		assert.Greater(t, after.Time, before.Time, "the page plays on, it does not begin again")
 		assert.Greater(t, after.Frames, before.Frames)
+		now, err := reload(t.Context(), playlist, "")
+		require.NoError(t, err)
+		assert.LessOrEqual(t, now.MediaSequence, listed.LastMSN(), "the pages were stuck until the gap had left the window")
 	}
 	b.stop(t)
 	assert.Empty(t, b.complaints())

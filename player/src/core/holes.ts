@@ -22,6 +22,7 @@ export interface HoleFacts {
 const settleMs = 400; // hls.js closes small holes by itself within this time
 const enoughAhead = 0.9; // s of media beyond a hole before it is worth jumping, or playback would run dry at once
 const lostMs = 4000; // stalled this long although the playlist goes on: something was lost on the way
+const edge = 0.3; // s: how far apart the tracks of a stream may begin
 const inset = 0.05; // s: land inside the media, not on its edge
 
 /**
@@ -31,12 +32,20 @@ const inset = 0.05; // s: land inside the media, not on its edge
  * it: when there is media beyond, jump to it, as near to the live position as it reaches.
  */
 export function jumpTarget(f: HoleFacts): number | undefined {
-  if (f.stalledFor < settleMs || aheadOf(f.buffered, f.time) > 0.25) {
+  if (f.stalledFor < settleMs) {
     return undefined;
   }
   const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
-  if (f.seeking && here) {
-    return undefined; // what it waits for will come; in a gap it never does
+  if (f.seeking) {
+    // What a seek waits for will come where media are listed. In a gap it never does, nor at the very edge of one, where the
+    // pictures begin some milliseconds before the sound.
+    const near = f.buffered.find((s) => s.start > f.time && s.start < f.time + edge && s.end - s.start >= enoughAhead);
+    if (near || here) {
+      return near && landing(near, f.livePosition);
+    }
+  }
+  if (aheadOf(f.buffered, f.time) > 0.25) {
+    return undefined;
   }
   const buffered = f.buffered.find((s) => s.start > f.time && s.end - s.start >= enoughAhead);
   if (buffered) {
