@@ -48,14 +48,13 @@ type Config struct {
 
 // HTTPConfig is where viewers come.
 type HTTPConfig struct {
-	Address    string `default:":8080" help:"Viewers' pages and HLS."`
-	TLSAddress string `default:":8443" help:"The same over TLS, where there is a certificate."`
-	URL        string `help:"Base URL that viewers use, for links; guessed when empty."`
+	Address Address `default:":8080,tls://:8443" help:"Viewers' pages and HLS; tls:// is opened where there is a certificate."`
+	URL     string  `help:"Base URL that viewers use, for links; guessed when empty."`
 }
 
 // TLSConfig is the certificate.
 type TLSConfig struct {
-	Certificate string `type:"path" help:"PEM file with the certificate chain."`
+	Certificate string `type:"path" help:"PEM file with the certificate chain; taken again when it changes."`
 	Key         string `type:"path" help:"PEM file with its private key."`
 }
 
@@ -67,15 +66,12 @@ type AdminConfig struct {
 
 // RTMPConfig is the broadcasters' door.
 type RTMPConfig struct {
-	Address    string `default:":1935" help:"RTMP."`
-	TLSAddress string `default:":1936" help:"RTMPS, where there is a certificate."`
+	Address Address `default:":1935,tls://:1936" help:"RTMP, and RTMPS where there is a certificate."`
 }
 
 // RTSPConfig is the door for encoders that publish over RTSP.
 type RTSPConfig struct {
-	Address    string `default:":8554" help:"RTSP; empty for none. The password is the stream key."`
-	TLSAddress string `default:":8322" help:"RTSPS, where there is a certificate."`
-	UDPAddress string `default:":8000" help:"Media of RTSP over UDP: an even port, and the one after; empty for interleaved only."`
+	Address Address `default:":8554,tls://:8322,udp://:8000" help:"RTSP, and RTSPS where there is a certificate; the password is the stream key. udp:// is an even port for media, and the one after; without it media comes interleaved. Empty for none."`
 }
 
 // SRTConfig is the broadcasters' door for SRT.
@@ -105,10 +101,15 @@ type LogConfig struct {
 
 // Validate is called by kong once all sources have been read.
 func (c *Config) Validate() error {
-	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address, "webrtc.address": c.WebRTC.Address} {
+	for key, address := range map[string]string{
+		"http.address": c.HTTP.Address.Plain, "rtmp.address": c.RTMP.Address.Plain, "admin.address": c.Admin.Address, "webrtc.address": c.WebRTC.Address,
+	} {
 		if address == "" {
 			return fmt.Errorf("%s must not be empty", key)
 		}
+	}
+	if c.HTTP.Address.UDP != "" || c.RTMP.Address.UDP != "" {
+		return errors.New("udp:// is for rtsp.address alone")
 	}
 	if _, err := telemetry.NewLog(io.Discard, c.Log.Format, c.Log.Level); err != nil {
 		return err

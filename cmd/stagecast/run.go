@@ -27,6 +27,7 @@ import (
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/internal/certificate"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/telemetry"
@@ -47,8 +48,10 @@ type server struct {
 	streams  auth.Streams // and their keys
 	names    []string
 	token    string
-	tls      *tls.Config // nil: no certificate
 	pulls    []*pull.Pull
+
+	tls         *tls.Config // nil: no certificate
+	certificate *certificate.Files
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
@@ -92,11 +95,12 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		return nil, err
 	}
 	if c.TLS.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
+		files, err := certificate.Load(c.TLS.Certificate, c.TLS.Key, log)
 		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
+			return nil, err
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.certificate, s.tls = files, files.Config()
+		s.registry.MustRegister(files.Collector())
 	}
 	shown, err := s.slate()
 	if err != nil {
@@ -208,12 +212,12 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		address string
 		tls     bool
 	}{
-		{&l.rtmp, "rtmp.address", s.config.RTMP.Address, false},
-		{&l.rtmps, "rtmp.tls-address", s.config.RTMP.TLSAddress, true},
-		{&l.rtsp, "rtsp.address", s.config.RTSP.Address, false},
-		{&l.rtsps, "rtsp.tls-address", s.config.RTSP.TLSAddress, true},
-		{&l.http, "http.address", s.config.HTTP.Address, false},
-		{&l.https, "http.tls-address", s.config.HTTP.TLSAddress, true},
+		{&l.rtmp, "rtmp.address", s.config.RTMP.Address.Plain, false},
+		{&l.rtmps, "rtmp.address", s.config.RTMP.Address.TLS, true},
+		{&l.rtsp, "rtsp.address", s.config.RTSP.Address.Plain, false},
+		{&l.rtsps, "rtsp.address", s.config.RTSP.Address.TLS, true},
+		{&l.http, "http.address", s.config.HTTP.Address.Plain, false},
+		{&l.https, "http.address", s.config.HTTP.Address.TLS, true},
 		{&l.admin, "admin.address", s.config.Admin.Address, false},
 	} {
 		if p.tls && s.tls == nil || p.address == "" {
@@ -226,11 +230,11 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		}
 		*p.to = opened
 	}
-	if l.rtsp != nil && s.config.RTSP.UDPAddress != "" {
-		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.UDPAddress)
+	if l.rtsp != nil && s.config.RTSP.Address.UDP != "" {
+		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.Address.UDP)
 		if err != nil {
 			l.close()
-			return nil, portError("rtsp.udp-address", err)
+			return nil, portError("rtsp.address", err)
 		}
 		l.rtspUDP = opened
 	}
@@ -295,7 +299,10 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		g.Go(func() error { return p.Run(up) })
 		if stage == hub.Ladder {
 			g.Go(func() error {
-				<-measured
+				select {
+				case <-measured:
+				case <-up.Done():
+				}
 				return s.pool.Run(up, name)
 			})
 		}
@@ -310,6 +317,9 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	}
 	if l.rtsps != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
+	}
+	if s.certificate != nil {
+		g.Go(func() error { return s.certificate.Run(down) })
 	}
 	g.Go(func() error { return boundGarbage(up) })
 	g.Go(func() error { return s.gate.Run(up) })
