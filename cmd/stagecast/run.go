@@ -34,6 +34,7 @@ import (
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/internal/web"
 	"github.com/stagecast/stagecast/origin"
+	"github.com/stagecast/stagecast/origin/store"
 	"github.com/stagecast/stagecast/packager"
 	"github.com/stagecast/stagecast/player"
 	"github.com/stagecast/stagecast/transcode"
@@ -57,8 +58,10 @@ type server struct {
 	gate    *ingest.Gate
 	whip    *whip.Server
 	pool    *transcode.Pool
+	disk    *store.Disk // nil, as tiers: everything is in memory
+	tiers   *store.Tiered
 	origin  *origin.Origin
-	ready   chan struct{} // closed once every port is open
+	ready   chan struct{} // closed once every port is open and the machine is measured
 	stopped chan struct{} // closed when the end begins
 }
 
@@ -68,12 +71,9 @@ func run(ctx context.Context, c *Config, out, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	listeners, err := s.listen(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.measure(ctx); err != nil {
-		listeners.close()
 		return err
 	}
 	s.banner(out, listeners)
@@ -114,7 +114,18 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	s.gate = ingest.NewGate(ingest.Config{
 		MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off", Slate: shown, Grace: c.HLS.Grace,
 	}, publishers, s.hub, log)
-	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
+	kept, err := parseDisk(c.Disk)
+	if err != nil {
+		return nil, err
+	}
+	if s.disk, s.tiers, err = kept.open(c.Data, log); err != nil {
+		return nil, err
+	}
+	s.origin = origin.New(origin.Config{Window: c.HLS.Window, Tiers: s.tiers, Disk: kept.bytes}, log)
+	if err := s.origin.Restore(); err != nil {
+		s.close()
+		return nil, err
+	}
 	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace}, s.hub, log)
 	for _, name := range s.names {
 		s.origin.Declare(name)
@@ -150,6 +161,13 @@ func (s *server) publishers() (ingest.Authorizer, error) {
 		}
 	}
 	return allow.Before(auth.LimitAttempts(p)), nil
+}
+
+// close lets go of what newServer has opened.
+func (s *server) close() {
+	if s.disk != nil {
+		s.disk.Close()
+	}
 }
 
 // slate is what viewers see while an encoder is away; nil: nothing.
@@ -290,6 +308,18 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		time.AfterFunc(200*time.Millisecond, stopViewers) // answers that wait for the last part get it
 	})()
 
+	if s.tiers != nil {
+		g.Go(func() error { return s.tiers.Run(down) }) // longer than anything is put
+	}
+	measured := make(chan struct{})
+	g.Go(func() error { // while viewers of before a restart are served already
+		if err := s.measure(up); err != nil && up.Err() == nil {
+			return err
+		}
+		close(measured)
+		close(s.ready)
+		return nil
+	})
 	stage := hub.Ladder
 	if s.config.Ladder == "off" {
 		stage = hub.Source
@@ -297,12 +327,20 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	for _, name := range s.names {
 		p := packager.New(packager.Config{
 			Stage: stage, Profile: packager.Profile(s.config.HLS.Profile), Window: s.config.HLS.Window, Grace: s.config.HLS.Grace,
+			Past: s.origin.Past(name),
 		}, name, s.hub, s.origin, s.log)
 		g.Go(func() error { return p.Run(up) })
 		if stage == hub.Ladder {
-			g.Go(func() error { return s.pool.Run(up, name) })
+			g.Go(func() error {
+				select {
+				case <-measured:
+				case <-up.Done():
+				}
+				return s.pool.Run(up, name)
+			})
 		}
 	}
+	s.origin.Abandon()
 	s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
@@ -331,7 +369,6 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
 	}
 	s.serveHTTP(g, down, "admin", l.admin, nil, s.admin(l))
-	close(s.ready)
 	if s.config.Demo {
 		g.Go(func() error { return s.demo(up, l.rtmp.Addr().String()) })
 	}
@@ -405,7 +442,7 @@ func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key, Backup: s.streams.Backup,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
-		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
+		Ladder: s.pool.StatusOf, Capacity: func() any { return s.pool.Capacity() },
 	}
 	r := chi.NewRouter()
 	s.health(r)

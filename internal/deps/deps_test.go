@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/certificate internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/cmaf internal/hub internal/media internal/nal",
@@ -32,8 +32,11 @@ var arrows = map[string]string{
 	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media internal/nal",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
-	"origin":               "packager internal/hls internal/media",
+	"origin":               "origin/store packager internal/hls internal/media",
 	"player":               "",
+
+	"origin/store":           "",
+	"origin/store/storetest": "origin/store",
 
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
@@ -185,7 +188,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
-		"github.com/stretchr/testify":                             "",
+		"github.com/stretchr/testify":                             "origin/store/storetest",
 		"pgregory.net/rapid":                                      "",
 		"go.uber.org/goleak":                                      "",
 		"github.com/Eyevinn/mp4ff":                                "internal/cmaf/check internal/cmaf/check/cmaftest",
