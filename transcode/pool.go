@@ -69,7 +69,11 @@ func (p *Pool) Run(ctx context.Context, stream string) error {
 		if source, err = p.hub.Await(ctx, key, source); err != nil {
 			return nil
 		}
-		p.encode(ctx, source)
+		if pictures(source) > 1 {
+			p.pass(ctx, source)
+		} else {
+			p.encode(ctx, source)
+		}
 	}
 }
 
