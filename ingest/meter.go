@@ -25,6 +25,7 @@ type Input struct {
 	DriftMs  float64      `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
 	Bytes    int64        `json:"bytes"`
 	Link     *Link        `json:"link,omitempty"` // of protocols that measure it
+	Self     *SelfReport  `json:"self,omitempty"` // of encoders that tell
 	Warnings []Warning    `json:"warnings,omitempty"`
 }
 
@@ -65,7 +66,8 @@ type meter struct {
 	wrongFPS bool
 	notes    []Warning // of the tracks
 	newest   int64     // end of the media so far, in ticks of media.VideoClockRate
-	link     *Link     // nil where the protocol tells nothing
+	self     selfReports
+	link     *Link // nil where the protocol tells nothing
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
 	leadNow  time.Duration // smoothed
@@ -201,12 +203,16 @@ func (m *meter) input(s *Session, _ time.Time) Input {
 	if ends[0] != 0 && ends[1] != 0 {
 		in.SkewMs = round(media.Seconds(ends[1]-ends[0], media.VideoClockRate) * 1000)
 	}
+	if m.self.any {
+		sum := m.self.sum
+		in.Self = &sum
+	}
 	in.Warnings = m.warnings(&in)
 	return in
 }
 
 func (m *meter) warnings(in *Input) (out []Warning) {
-	out = append(out, m.notes...)
+	out = append(append(out, m.notes...), m.self.warnings()...)
 	if v := in.Video; v != nil && v.KeyframeInterval > 4.1 {
 		out = append(out, Warning{"key frames far apart", "The encoder sends a key frame only every " + seconds(v.KeyframeInterval) + ".",
 			"OBS: Settings → Output → Keyframe interval 2 s."})

@@ -181,6 +181,9 @@ func (s *Session) Write(u Unit) error {
 		}
 	}
 	s.meter.unit(t, &unit, now, s.line.jumps)
+	if video && u.RandomAccess {
+		s.meter.selfReport(t, &unit, now)
+	}
 	s.pub.Write(unit)
 	return nil
 }

@@ -98,6 +98,11 @@ func newPlan(source *media.Track, capacity Capacity, share float64) Plan {
 	return p
 }
 
+// Steps are the rungs of a picture of that size on a machine that can encode them all.
+func Steps(width, height int) []Rung {
+	return newPlan(&media.Track{Width: width, Height: height}, Capacity{}, 1).Rungs
+}
+
 // pixels that all rungs together have in a second.
 func (p *Plan) pixels() (n float64) {
 	for _, r := range p.Rungs {

@@ -338,7 +338,7 @@ func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
-		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
+		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(), Multitrack: multitrack(s.rtmpURL(l)),
 	}
 	r := chi.NewRouter()
 	s.health(r)

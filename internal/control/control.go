@@ -30,6 +30,10 @@ type API struct {
 	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
 	Ladder   func(stream string) any
 	Capacity any
+
+	// Multitrack are configurations for an encoder that makes all renditions itself, by the name of what it encodes with;
+	// they hold no secret, and are shown as they are.
+	Multitrack map[string]any
 }
 
 // Status is the answer of GET /api/v1/status.
@@ -117,6 +121,9 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.RTSP != "" {
 		answer["rtsp"] = map[string]string{"server": "rtsp://user:" + key + "@" + a.RTSP + "/" + stream}
+	}
+	if len(a.Multitrack) > 0 {
+		answer["multitrack"] = a.Multitrack
 	}
 	reply(w, answer)
 }

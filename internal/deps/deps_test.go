@@ -19,7 +19,7 @@ var arrows = map[string]string{
 	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
-	"ingest":               "internal/cmaf internal/hub internal/media",
+	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
 	"ingest/pull":          "ingest ingest/wire",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
@@ -36,6 +36,8 @@ var arrows = map[string]string{
 
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
+	"internal/bpm":                 "internal/media",
+	"internal/bpm/bpmtest":         "internal/bpm internal/media",
 	"internal/hub":                 "internal/media",
 	"internal/lossy":               "",
 	"internal/media":               "",

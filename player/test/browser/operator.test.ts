@@ -118,6 +118,18 @@ test('shows what the node says, and hides the key until it is asked for', async 
   expect(server.requests.join(' ')).not.toContain(key);
 });
 
+test('shows the code for Larix when it is asked for', async () => {
+  await page.getByLabel('Encoder').first().selectOption('Larix');
+  const picture = page.getByRole('img', { name: /QR code that sets up Larix/ });
+  expect(await picture.count()).toBe(0);
+  await page.getByRole('button', { name: 'QR code', exact: true }).click();
+  await picture.waitFor();
+  expect((await picture.boundingBox())!.width).toBeGreaterThan(200);
+  await shootBoth('status-qr');
+  await page.getByRole('button', { name: 'Hide QR code' }).click();
+  expect(await picture.count()).toBe(0);
+});
+
 test('an empty node says so', async () => {
   server.api['/api/v1/status'] = { version: '0.1.0', startedAt: ago(9), now: Date.now(), streams: [], attempts: [] };
   await page.getByText('rehearsal').first().waitFor({ state: 'detached' });

@@ -25,6 +25,8 @@ export interface Input {
   agent?: string;
   since?: string;
   video?: { codec?: string; width?: number; height?: number; fps?: number; bitrate?: number; keyframeInterval?: number };
+  rungs?: NonNullable<Input['video']>[];
+  self?: Record<'rendered' | 'lagged' | 'dropped' | 'output' | 'skipped' | 'encodeMs' | 'arrivalMs', number>;
   audio?: { codec?: string; sampleRate?: number; channels?: number; bitrate?: number };
   skewMs?: number;
   drops?: number;
@@ -48,6 +50,7 @@ export interface Rendition {
 }
 
 export interface Ladder {
+  passed?: boolean;
   preset?: string;
   fps?: number;
   speed?: number;
@@ -77,6 +80,8 @@ export interface Connect {
   srt?: { server?: string; streamid?: string };
   whip?: { server?: string };
   rtsp?: { server?: string };
+  /** OBS's configuration for all sizes, by the name of the encoder that it uses. */
+  multitrack?: Record<string, unknown>;
 }
 
 /** The token was refused. */
