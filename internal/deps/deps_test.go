@@ -16,15 +16,16 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media",
+	"ingest/hls":           "ingest ingest/pull internal/media internal/nal",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
 	"ingest/pull":          "ingest ingest/wire",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
-	"ingest/rtmp":          "ingest ingest/wire internal/media internal/nal",
+	"ingest/rtmp":          "ingest ingest/pull ingest/wire internal/media internal/nal",
 	"ingest/rtsp":          "ingest ingest/pull ingest/wire internal/cmaf internal/media internal/nal",
 	"ingest/wire":          "ingest internal/media",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
@@ -183,7 +184,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/datarhei/gosrt":                               "ingest/srt",
 		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
-		"github.com/bluenviron/gohlslib":                          "",
+		"github.com/bluenviron/gohlslib":                          "ingest/hls",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
 		"github.com/stretchr/testify":                             "",
 		"pgregory.net/rapid":                                      "",
