@@ -3,16 +3,19 @@
 package e2e_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/stagecast/stagecast/ingest"
 )
 
 // TestBrowser has the watch page and the embedded player play a stream, whose encoder then loses its power for a while.
 func TestBrowser(t *testing.T) {
-	s := start(t)
+	s := start(t, noSlate...)
 	e := s.publish(liveKey, programme{})
 	s.awaitLive("live")
 	watch, embed := s.url("/live"), s.url("/embed/live")
@@ -27,6 +30,30 @@ func TestBrowser(t *testing.T) {
 	s.publish(liveKey, programme{})
 	b.awaitPlaying(t, watch)
 	b.awaitPlaying(t, embed)
+	b.stop(t)
+	assert.Empty(t, b.complaints())
+	s.stop()
+}
+
+// TestBrowserSeesNoSwitch has a page play on over a loss that the backup makes good, a drill, and a slate.
+func TestBrowserSeesNoSwitch(t *testing.T) {
+	s := start(t, withBackup()...)
+	primary := s.publish(liveKey, programme{})
+	s.awaitLive("live")
+	backup := s.publishSRT(s.srt, backupKey, programme{}, "latency=120000")
+	await(t, "the backup stands by", func() bool { return len(s.inputs("live").Inputs) == 2 })
+	watch := s.url("/live")
+	b := browse(t, "watch.mjs", nil, watch)
+	b.awaitPlaying(t, watch)
+	primary.kill()
+	s.awaitOnAir(ingest.Backup)
+	b.awaitPlaying(t, watch)
+	s.publish(liveKey, programme{})
+	await(t, "the operator can make it switch", func() bool { return s.act("live/switch?input=primary") == http.StatusOK })
+	s.awaitOnAir(ingest.Primary)
+	b.awaitPlaying(t, watch)
+	backup.kill()
+	b.awaitPlaying(t, watch)
 	b.stop(t)
 	assert.Empty(t, b.complaints())
 	s.stop()

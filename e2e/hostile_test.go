@@ -60,7 +60,7 @@ func TestHostileConnections(t *testing.T) {
 
 // TestStopWhileViewersWait stops the server under fifty held playlist requests: each gets an answer.
 func TestStopWhileViewersWait(t *testing.T) {
-	s := start(t)
+	s := start(t, noSlate...)
 	e := s.publish(liveKey, programme{})
 	playlist := s.awaitLive("live")
 	e.kill()

@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/rtmppush"
 )
 
@@ -67,13 +69,10 @@ func (s *server) publishTracks(key string, m multitrack) (end func()) {
 			return
 		}
 		ended = true
+		cancel() // before the files end, after which it would say goodbye
+		<-sent
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		cancel()
-		for _, f := range files {
-			f.(io.Closer).Close()
-		}
-		<-sent
 	}
 	s.t.Cleanup(func() {
 		end()
@@ -122,7 +121,7 @@ func TestMultitrackConforms(t *testing.T) {
 
 // TestMultitrackInABrowser has the watch page play what a broadcaster encodes in three sizes, over a loss of the encoder.
 func TestMultitrackInABrowser(t *testing.T) {
-	s := start(t)
+	s := start(t, noSlate...)
 	sizes := multitrack{sizes: []string{"854x480", "640x360", "426x240"}}
 	end := s.publishTracks(liveKey, sizes)
 	s.awaitLive("live")
@@ -150,5 +149,24 @@ func TestMultitrackThatIsNotAligned(t *testing.T) {
 	})
 	await(t, "a ladder is encoded", func() bool { return s.ffmpegs() == 1 })
 	await(t, "its rungs are listed", func() bool { h := s.heights("live"); return len(h) == 2 && h[1] == 240 })
+	s.stop()
+}
+
+// TestMultitrackOverTheSlate loses an encoder of three sizes, and has it back. The slate is encoded into the same renditions.
+func TestMultitrackOverTheSlate(t *testing.T) {
+	s := start(t)
+	sizes := multitrack{sizes: []string{"854x480", "640x360", "426x240"}}
+	end := s.publishTracks(liveKey, sizes)
+	s.awaitLive("live")
+	outage(5 * time.Second) // by then there is a slate
+	end()
+	s.awaitOnAir(ingest.SlateOut)
+	await(t, "the slate is encoded", func() bool { return s.ffmpegs() == 1 })
+	assert.Equal(t, []int{480, 360, 240}, s.heights("live"))
+	s.publishTracks(liveKey, sizes)
+	s.awaitOnAir(ingest.Primary)
+	await(t, "nothing is encoded any more", func() bool { return s.ffmpegs() == 0 })
+	assert.Equal(t, []int{480, 360, 240}, s.heights("live"))
+	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime)
 	s.stop()
 }

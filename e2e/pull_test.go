@@ -15,10 +15,10 @@ import (
 
 // TestPulledFromHLSServer has one server take a stream from another's low-latency playlist, lose it, and take it again.
 func TestPulledFromHLSServer(t *testing.T) {
-	far := start(t, "--ladder", "off")
+	far := start(t, append(noSlate, "--ladder", "off")...)
 	e := far.publish(liveKey, programme{})
 	far.awaitLive("live")
-	near := start(t, "--ladder", "off", "--pulls", "live="+far.url("/live/index.m3u8"))
+	near := start(t, append(noSlate, "--ladder", "off", "--pulls", "live="+far.url("/live/index.m3u8"))...)
 	near.awaitLive("live")
 	conform(t.Context(), t, near.url("/live/index.m3u8"), conformTime, oneRung)
 	assert.Equal(t, "hls-pull", near.operator().Streams[0].Input.Protocol)

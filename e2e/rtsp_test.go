@@ -124,7 +124,7 @@ func TestRTSPSaysWhyItRefuses(t *testing.T) {
 func TestPullOfACameraThatGoesAndComes(t *testing.T) {
 	c := &camera{t: t, address: freeAddress(t)}
 	c.turnOn()
-	s := start(t, "--ladder", "off", "--pulls", "live="+c.url())
+	s := start(t, append([]string{"--ladder", "off", "--pulls", "live=" + c.url()}, noSlate...)...)
 	film := func() *encoder {
 		return s.client(cameraPassword, "ffmpeg", programme{size: "640x360", bframes: 2}.rtspArguments("tcp", "rtsp://"+c.address+"/view")...)
 	}

@@ -134,7 +134,7 @@ func TestSRTThroughLoss(t *testing.T) {
 
 // TestSRTCut cuts the line for longer than the connection lives: the encoder calls again, and the stream goes on.
 func TestSRTCut(t *testing.T) {
-	s := start(t)
+	s := start(t, noSlate...)
 	relay, err := lossy.Listen(lossy.Config{Target: s.srt, Seed: 1})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -220,7 +220,7 @@ func TestUDPGroup(t *testing.T) {
 // TestPullSRT fetches from an ffmpeg that listens, which goes away and comes back.
 func TestPullSRT(t *testing.T) {
 	at := freeUDP(t)
-	s := start(t, "--pulls", "live=srt://"+at+"?streamid=any&passphrase="+phrase+"&latency=300")
+	s := start(t, append([]string{"--pulls", "live=srt://" + at + "?streamid=any&passphrase=" + phrase + "&latency=300"}, noSlate...)...)
 	listener := func() *encoder {
 		return s.client(phrase, "ffmpeg", append(programme{}.arguments(), "-f", "mpegts", "srt://"+at+"?mode=listener&passphrase="+phrase)...)
 	}

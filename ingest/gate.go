@@ -18,7 +18,8 @@ import (
 
 // Authorizer decides who may publish what. It is called for each attempt and must not block for long.
 type Authorizer interface {
-	// Authorize returns the name of the stream that the request may publish. The error is an *Error.
+	// Authorize returns the name of the stream that the request may publish, with BackupSuffix behind it where it is to be
+	// the stream's second encoder. The error is an *Error.
 	Authorize(ctx context.Context, r Request) (stream string, err error)
 }
 
@@ -28,24 +29,24 @@ type Config struct {
 
 	// PassedOn says that sources go to the players as they come, so that a codec which those do not take is refused.
 	PassedOn bool
+
+	Slate Slate         // what viewers see while no encoder is there; nil: nothing, and they are told that there is a gap
+	Grace time.Duration // for which the slate is shown; 60 s when zero
 }
 
 // Gate admits sessions. It is safe for concurrent use.
 type Gate struct {
-	auth Authorizer
-	hub  *hub.Hub
-	log  *slog.Logger
-	max  int
-	pass bool
-	now  func() time.Time
+	config Config
+	auth   Authorizer
+	hub    *hub.Hub
+	log    *slog.Logger
+	now    func() time.Time
 
-	mu       sync.Mutex // guards everything below
-	sessions map[*Session]struct{}
-	onAir    map[string]*Session // the session whose publication a stream has now
-	ids      map[string]int64    // the last publication ID of each stream
-	ends     map[string]int64    // where each stream's media ended, in ticks of media.VideoClockRate
-	closed   bool
-	journal  journal
+	mu         sync.Mutex // guards everything below
+	sessions   map[*Session]struct{}
+	programmes map[string]*programme
+	closed     bool
+	journal    journal
 }
 
 // NewGate makes a Gate that publishes into h.
@@ -53,26 +54,28 @@ func NewGate(c Config, auth Authorizer, h *hub.Hub, log *slog.Logger) *Gate {
 	if c.MaxSessions == 0 {
 		c.MaxSessions = 1000
 	}
+	if c.Grace == 0 {
+		c.Grace = time.Minute
+	}
 	return &Gate{
-		auth: auth, hub: h, log: log, max: c.MaxSessions, pass: c.PassedOn, now: time.Now,
-		sessions: make(map[*Session]struct{}), onAir: make(map[string]*Session),
-		ids: make(map[string]int64), ends: make(map[string]int64),
-		journal: newJournal(),
+		config: c, auth: auth, hub: h, log: log, now: time.Now,
+		sessions: make(map[*Session]struct{}), programmes: make(map[string]*programme), journal: newJournal(),
 	}
 }
 
-// Open authorises and admits a broadcaster. An earlier session of the same stream goes on until this one has sent media
-// that can be decoded, and then ends with ReasonReplaced.
+// Open authorises and admits a broadcaster. An earlier session of the same stream and Role goes on until this one has sent
+// media that can be decoded, and then ends with ReasonReplaced. One of the other Role stays: see Switch.
 //
 // The error is an *Error; a refusal has been entered into the journal by then. The caller must End the Session.
 func (g *Gate) Open(ctx context.Context, r Request) (*Session, error) {
-	stream, err := g.auth.Authorize(ctx, r)
+	answer, err := g.auth.Authorize(ctx, r)
 	check := r.Check
 	r.Key, r.Proves, r.Check = "", nil, nil
 	if err != nil {
 		g.Refuse(r, err)
 		return nil, err
 	}
+	stream, role := roleOf(answer)
 	r.Stream = stream
 	if check != nil {
 		if err := check(stream); err != nil {
@@ -80,13 +83,13 @@ func (g *Gate) Open(ctx context.Context, r Request) (*Session, error) {
 			return nil, err
 		}
 	}
-	s := &Session{gate: g, request: r, stream: stream, began: g.now(), done: make(chan struct{})}
+	s := &Session{gate: g, request: r, stream: stream, role: role, began: g.now(), done: make(chan struct{})}
 	s.line.wire, s.rungs.wire = r.Clock, r.Clock
 	if err := g.admit(s); err != nil {
 		g.Refuse(r, err)
 		return nil, err
 	}
-	g.log.Info("session admitted", "stream", stream, "protocol", r.Protocol, "remote", r.Remote, "agent", r.Agent)
+	g.log.Info("session admitted", "stream", stream, "input", string(role), "protocol", r.Protocol, "remote", r.Remote, "agent", r.Agent)
 	return s, nil
 }
 
@@ -96,10 +99,14 @@ func (g *Gate) admit(s *Session) error {
 	if g.closed {
 		return &Error{Reason: ReasonShutdown}
 	}
-	if len(g.sessions) >= g.max {
-		return Errorf(ReasonTooMany, "%d sessions are open, the limit", g.max)
+	if len(g.sessions) >= g.config.MaxSessions {
+		return Errorf(ReasonTooMany, "%d sessions are open, the limit", g.config.MaxSessions)
 	}
 	g.sessions[s] = struct{}{}
+	if s.programme = g.programmes[s.stream]; s.programme == nil {
+		s.programme = newProgramme(s.stream, g.hub, g.config, g.log)
+		g.programmes[s.stream] = s.programme
+	}
 	return nil
 }
 
@@ -126,64 +133,16 @@ func detail(err error) string {
 	return err.Error()
 }
 
-// sent is where the media that a stream has published so far ends, in ticks of media.VideoClockRate.
-func (g *Gate) sent(stream string) int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	end := g.ends[stream]
-	if s := g.onAir[stream]; s != nil {
-		end = max(end, s.meter.end())
-	}
-	return end
-}
-
-// publish opens the next publication of a session's stream, whose media starts at start, and asks the session that was on
-// air to end. A session that has itself been asked to gets its cause instead: it must not take the stream back.
-func (g *Gate) publish(s *Session, start time.Time) (*hub.Publication, error) {
-	pub, err := g.putOnAir(s, start)
-	if err != nil {
-		return nil, err
-	}
-	for i := range s.tracks {
-		g.log.Info("track published", "stream", s.stream, "protocol", s.request.Protocol, "track", describe(&s.tracks[i]))
-	}
-	return pub, nil
-}
-
-// putOnAir does all under the lock: of two sessions that come at once, the one that stays on air must also be the newest in
-// the hub. Neither the hub nor a session calls back.
-func (g *Gate) putOnAir(s *Session, start time.Time) (*hub.Publication, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err := s.Cause(); err != nil {
-		return nil, err
-	}
-	id := max(start.UnixMilli(), g.ids[s.stream]+1)
-	pub, err := g.hub.Publish(hub.Key{Stream: s.stream, Stage: hub.Source}, id, s.tracks)
-	if err != nil {
-		return nil, &Error{Reason: ReasonInternal, Err: err}
-	}
-	if old := g.onAir[s.stream]; old != nil && old != s {
-		old.stop(ReasonReplaced)
-	}
-	g.ids[s.stream], g.onAir[s.stream] = id, s
-	return pub, nil
-}
-
 // left takes a session that has ended off the books.
 func (g *Gate) left(s *Session, err error) {
 	reason := ReasonOf(err)
 	lasted := g.now().Sub(s.began)
 	totals := s.meter.totals()
-	g.log.Info("session ended", "stream", s.stream, "protocol", s.request.Protocol, "remote", s.request.Remote,
+	g.log.Info("session ended", "stream", s.stream, "input", string(s.role), "protocol", s.request.Protocol, "remote", s.request.Remote,
 		"reason", string(reason), "detail", detail(err), "seconds", lasted.Seconds(), "bytes", totals.bytes, "dropped", totals.dropped)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.sessions, s)
-	g.ends[s.stream] = max(g.ends[s.stream], s.meter.end())
-	if g.onAir[s.stream] == s {
-		delete(g.onAir, s.stream)
-	}
 	g.journal.add(Attempt{
 		At: g.now(), Protocol: s.request.Protocol, Stream: s.stream, Remote: s.request.Remote, Agent: s.request.Agent,
 		Admitted: true, Lasted: lasted, Seconds: lasted.Seconds(), Reason: reason, Detail: detail(err), Fix: FixOf(err),
@@ -211,15 +170,28 @@ func (g *Gate) Attempts() []Attempt {
 	return g.journal.newestFirst()
 }
 
-// Inputs describes the sessions that are on air, by the name of their stream.
-func (g *Gate) Inputs() []Input {
+// all are the programmes by the name of their stream.
+func (g *Gate) all() []*programme {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	inputs := make([]Input, 0, len(g.onAir))
-	for _, s := range g.onAir {
-		inputs = append(inputs, s.meter.input(s, g.now()))
+	out := make([]*programme, 0, len(g.programmes))
+	for _, p := range g.programmes {
+		out = append(out, p)
 	}
-	sort.Slice(inputs, func(i, j int) bool { return inputs[i].Stream < inputs[j].Stream })
+	sort.Slice(out, func(i, j int) bool { return out[i].stream < out[j].stream })
+	return out
+}
+
+// Inputs describes the sessions that are on air, by the name of their stream.
+func (g *Gate) Inputs() []Input {
+	inputs := []Input{}
+	for _, s := range g.Statuses() {
+		for _, in := range s.Inputs {
+			if in.OnAir {
+				inputs = append(inputs, in)
+			}
+		}
+	}
 	return inputs
 }
 

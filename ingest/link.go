@@ -18,4 +18,5 @@ func (s *Session) Link(l Link) {
 	s.meter.mu.Lock()
 	defer s.meter.mu.Unlock()
 	s.meter.link = &l
+	s.meter.health.link(l, s.gate.now())
 }

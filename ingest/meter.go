@@ -11,6 +11,9 @@ import (
 // Input is what a session on air is measured at, for the status page.
 type Input struct {
 	Stream   string       `json:"-"`
+	Role     Role         `json:"role"`
+	OnAir    bool         `json:"onAir"`
+	Score    float64      `json:"score"` // of its health: 100 where nothing is wrong
 	Protocol string       `json:"protocol"`
 	Remote   string       `json:"remote"`
 	Agent    string       `json:"agent,omitempty"`
@@ -65,9 +68,9 @@ type meter struct {
 	jumps    int64
 	wrongFPS bool
 	notes    []Warning // of the tracks
-	newest   int64     // end of the media so far, in ticks of media.VideoClockRate
 	self     selfReports
 	link     *Link // nil where the protocol tells nothing
+	health   health
 	started  time.Time
 	lead     time.Duration // of media time over arrival, at the start
 	leadNow  time.Duration // smoothed
@@ -102,11 +105,13 @@ func (m *meter) note(w []Warning) {
 	m.notes = w
 }
 
-func (m *meter) drop() {
+func (m *meter) drop(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dropped++
+	m.health.drop(now)
 }
+
 func (m *meter) wrongFrameRate() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -117,13 +122,15 @@ func (m *meter) wrongFrameRate() {
 func (m *meter) unit(t *media.Track, u *media.AccessUnit, now time.Time, jumps int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.health.jumped(jumps-m.jumps, now)
 	m.jumps = jumps
 	m.bytes += int64(len(u.Payload))
 	g := m.gauges[t.ID]
 	g.count(len(u.Payload), now)
 	g.end = media.Rescale(u.DTS+u.Duration, t.ClockRate, media.VideoClockRate)
-	m.newest = max(m.newest, g.end, media.Rescale(u.PTS, t.ClockRate, media.VideoClockRate))
+	length := time.Duration(media.Seconds(u.Duration, t.ClockRate) * 1e9)
 	if t.Kind() != media.Video {
+		m.health.sound(len(u.Payload), length, !hasVideo(m.tracks), now)
 		return
 	}
 	if u.RandomAccess {
@@ -135,9 +142,15 @@ func (m *meter) unit(t *media.Track, u *media.AccessUnit, now time.Time, jumps i
 	if t.ID != m.tracks[0].ID {
 		return
 	}
+	var missing int64
 	if t.FrameRate.Known() && u.Duration > 0 {
-		m.missing += int64(math.Round(media.Seconds(u.Duration, t.ClockRate)*t.FrameRate.Float())) - 1
+		missing = int64(math.Round(media.Seconds(u.Duration, t.ClockRate)*t.FrameRate.Float())) - 1
 	}
+	m.missing += missing
+	if length == 0 {
+		length = time.Second / 30 // not known
+	}
+	m.health.picture(t, len(u.Payload), u.RandomAccess, length, missing, now)
 	m.measureLead(media.Time(u.DTS, t.ClockRate).Sub(now), now)
 }
 
@@ -160,13 +173,6 @@ func (g *gauge) count(bytes int, now time.Time) {
 	}
 }
 
-// end is where the session's media ends so far, in ticks of media.VideoClockRate.
-func (m *meter) end() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.newest
-}
-
 type totals struct{ bytes, dropped int64 }
 
 func (m *meter) totals() totals {
@@ -175,12 +181,19 @@ func (m *meter) totals() totals {
 	return totals{m.bytes, m.dropped}
 }
 
+// score is the health of the session, from 0 to 100.
+func (m *meter) score(now time.Time) float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.health.score(now)
+}
+
 // input reports the figures.
-func (m *meter) input(s *Session, _ time.Time) Input {
+func (m *meter) input(s *Session, now time.Time) Input {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in := Input{
-		Stream: s.stream, Protocol: s.request.Protocol, Remote: s.request.Remote, Agent: s.request.Agent, Since: s.began,
+		Stream: s.stream, Role: s.role, Score: m.health.score(now), Protocol: s.request.Protocol, Remote: s.request.Remote, Agent: s.request.Agent, Since: s.began,
 		Dropped: m.dropped, Missing: m.missing, Jumps: m.jumps, Bytes: m.bytes,
 		Link: m.link, DriftMs: float64((m.leadNow - m.lead).Microseconds()) / 1000,
 	}
@@ -208,6 +221,9 @@ func (m *meter) input(s *Session, _ time.Time) Input {
 		in.Self = &sum
 	}
 	in.Warnings = m.warnings(&in)
+	for _, a := range m.health.ailments(now) {
+		in.Warnings = append(in.Warnings, a.Warning)
+	}
 	return in
 }
 

@@ -13,7 +13,8 @@ type Reason string
 const (
 	ReasonUnpublished     Reason = "unpublished"       // the broadcaster stopped
 	ReasonDisconnected    Reason = "disconnected"      // the connection broke without a word
-	ReasonReplaced        Reason = "replaced"          // a newer session took the stream over with the same key
+	ReasonReplaced        Reason = "replaced"          // a newer session took the stream over with a key of the same role
+	ReasonEnded           Reason = "ended"             // the operator ended the broadcast
 	ReasonShutdown        Reason = "shutdown"          // this server stops
 	ReasonTimeout         Reason = "timeout"           // nothing arrived for too long
 	ReasonNoMedia         Reason = "no media"          // published, and then sent no picture or sound

@@ -21,21 +21,25 @@ const maxOffset = 5 * media.VideoClockRate
 
 // Session is one admitted broadcaster. Its methods are for one goroutine, except Done, Cause, Stream and Link.
 type Session struct {
-	gate    *Gate
-	request Request // without its key
-	stream  string
-	began   time.Time
+	gate      *Gate
+	request   Request // without its key
+	stream    string
+	role      Role
+	programme *programme
+	began     time.Time
+
+	kept  kept  // the programme's
+	shift int64 // the programme's: by how much what goes out is later, in ticks of media.VideoClockRate
 
 	described []media.Track
 	rungs     rungs
-	tracks    []media.Track // on air: pictures, best first, and sound
+	tracks    []media.Track // pictures, best first, and sound; replaced as a whole, never written to
 	line      timeline
 	cadences  map[int]cadence
-	floor     int64            // where the stream's media ended before this session, in ticks of media.VideoClockRate
-	pub       *hub.Publication // nil until the first unit is on the timeline
-	needsRAP  map[int]bool     // tracks whose pictures are dropped until one can be decoded
-	firstWire int64            // wire time of the first sound that came while a picture was waited for
-	waited    bool             // firstWire is set
+	floor     int64        // where the stream's media ended before this session, in ticks of media.VideoClockRate
+	needsRAP  map[int]bool // tracks whose pictures are dropped until one can be decoded
+	firstWire int64        // wire time of the first sound that came while a picture was waited for
+	waited    bool         // firstWire is set
 
 	done  chan struct{}
 	mu    sync.Mutex // guards cause and ended
@@ -59,7 +63,7 @@ func (s *Session) Describe(tracks []media.Track) error {
 		if t.Kind() == 0 || trackOf(complete[:i], t.ID) != nil {
 			return Errorf(ReasonUnsupported, "a second track of one ID, or an unknown codec: %q", t.Codec)
 		}
-		if s.gate.pass && !t.Codec.Playable() {
+		if s.gate.config.PassedOn && !t.Codec.Playable() {
 			return Errorf(ReasonNeedsLadder, "%s sound, and the ladder is off", t.Codec)
 		}
 		if err := cmaf.Complete(&t); err != nil {
@@ -74,8 +78,8 @@ func (s *Session) Describe(tracks []media.Track) error {
 		return nil
 	}
 	s.described = complete
-	s.rungs.describe(complete, s.pub != nil)
-	if s.pub != nil && sameTracks(mainTracks(s.tracks), mainTracks(s.rungs.tracks())) {
+	s.rungs.describe(complete, s.line.anchored)
+	if s.line.anchored && sameTracks(mainTracks(s.tracks), mainTracks(s.rungs.tracks())) {
 		s.rungs.changed = true // the leader goes on, and the others with its next key frame
 		s.meter.note(s.rungs.warnings())
 		return nil
@@ -84,10 +88,10 @@ func (s *Session) Describe(tracks []media.Track) error {
 	return nil
 }
 
-// putOn makes tracks those that the next unit publishes anew, which replaces the old publication.
+// putOn makes tracks those of the session from the next unit on, which begins a publication of its own.
 func (s *Session) putOn(tracks []media.Track) {
 	s.schedule(tracks)
-	s.tracks, s.pub = tracks, nil
+	s.tracks = tracks
 	s.needsRAP = make(map[int]bool)
 	for i := range tracks {
 		if tracks[i].Kind() == media.Video {
@@ -145,8 +149,8 @@ func sameTracks(a, b []media.Track) bool {
 	return true
 }
 
-// Write publishes one unit of a described track. Units of other tracks are counted and dropped; those of pictures and
-// sounds that are not on air are neither.
+// Write takes one unit of a described track, and publishes it where the session is on air. Units of other tracks are
+// counted and dropped; those of pictures and sounds that are not taken are neither.
 // The error is an *Error and ends the session: the caller closes the connection and calls End with it.
 func (s *Session) Write(u Unit) error {
 	if len(u.Payload) > 0 && s.rungs.see(u) {
@@ -159,12 +163,12 @@ func (s *Session) Write(u Unit) error {
 		return nil
 	}
 	if t == nil || len(u.Payload) == 0 {
-		s.meter.drop()
+		s.meter.drop(s.gate.now())
 		return nil
 	}
 	video := t.Kind() == media.Video
 	if s.skips(t, u) {
-		s.meter.drop()
+		s.meter.drop(s.gate.now())
 		return nil
 	}
 	now := s.gate.now()
@@ -175,17 +179,11 @@ func (s *Session) Write(u Unit) error {
 	}
 	unit := media.AccessUnit{Track: u.Track, RandomAccess: !video || u.RandomAccess, Payload: u.Payload}
 	s.stamp(&unit, s.line.at(u.Track, u.DTS, now), offset)
-	if s.pub == nil {
-		if err := s.publish(unit.PTS, t.ClockRate); err != nil {
-			return err
-		}
-	}
 	s.meter.unit(t, &unit, now, s.line.jumps)
 	if video && u.RandomAccess {
 		s.meter.selfReport(t, &unit, now)
 	}
-	s.pub.Write(unit)
-	return nil
+	return s.programme.write(s, t, unit, now)
 }
 
 // skips reports whether a unit cannot be used yet: a picture before the first that can be decoded, or sound before the
@@ -228,7 +226,7 @@ func (s *Session) stamp(u *media.AccessUnit, dts, offset int64) {
 // anchor puts the first unit at the time of its arrival, and after all that the stream has sent before. A picture of a
 // constant rate goes onto the nearest point of its lattice, and the other track with it.
 func (s *Session) anchor(t *media.Track, dts, offset int64, now time.Time) {
-	s.floor = s.gate.sent(s.stream)
+	s.floor = s.programme.sent()
 	at := max(media.Ticks(now, media.VideoClockRate)-offset, s.floor)
 	if t.FrameRate.Known() {
 		l := media.Lattice{Rate: t.FrameRate}
@@ -238,16 +236,6 @@ func (s *Session) anchor(t *media.Track, dts, offset int64, now time.Time) {
 	for _, c := range s.cadences {
 		c.start(s.floor)
 	}
-}
-
-// publish opens the publication with the first unit, and takes the stream over from whoever had it.
-func (s *Session) publish(pts, rate int64) error {
-	pub, err := s.gate.publish(s, media.Time(pts, rate))
-	if err != nil {
-		return err
-	}
-	s.pub = pub
-	return nil
 }
 
 // Done is closed when the Gate wants the session to end: taken over, ended by the API, or shutting down. The caller then
@@ -272,7 +260,8 @@ func (s *Session) stop(reason Reason) {
 }
 
 // End closes the session and enters it into the journal. nil means that the broadcaster said goodbye; any other error
-// is the reason of the loss, and the stream waits for the encoder to come back. Only the first call counts.
+// is the reason of the loss, and the stream waits for the encoder to come back. Where the session was on air and the
+// stream's other encoder is there, that goes on air. Only the first call counts.
 func (s *Session) End(err error) {
 	s.mu.Lock()
 	again := s.ended
@@ -281,15 +270,15 @@ func (s *Session) End(err error) {
 	if again {
 		return
 	}
-	if s.pub != nil {
-		s.pub.Close(closeReason(err))
-	}
+	s.programme.leave(s, err, s.gate.now())
 	s.gate.left(s, err)
 }
 
 // closeReason is what the readers of the stream see.
 func closeReason(err error) error {
 	switch ReasonOf(err) {
+	case ReasonEnded:
+		return hub.ErrOver
 	case ReasonUnpublished:
 		return hub.ErrEnded
 	case ReasonReplaced:

@@ -29,8 +29,11 @@ func (p *Packager) lost(reason error) time.Duration {
 		p.cutLost()
 		p.fillAll(time.Now())
 	}
-	if errors.Is(reason, hub.ErrReplaced) {
+	switch {
+	case errors.Is(reason, hub.ErrReplaced):
 		return p.config.Grace
+	case errors.Is(reason, hub.ErrOver):
+		return 0
 	}
 	p.state = Reconnecting
 	p.present()

@@ -34,9 +34,10 @@ type setup struct {
 
 // arguments are those of one process: fragmented MP4 on its standard input, and NUT with one rendition on each pipe.
 func (s *setup) arguments() []string {
-	// One decoding thread adds no picture of delay; MP4 needs no probing, as its header says all.
+	// One decoding thread adds no picture of delay; MP4 needs no probing, as its header says all. Filters that were set up anew
+	// where another encoder's pixels have another range would start at the beginning of the process again: scale takes any.
 	args := []string{
-		"-threads", "1", "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-copyts",
+		"-threads", "1", "-reinit_filter:v", "0", "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-copyts",
 		"-f", "mp4", "-i", "pipe:0", "-filter_complex", s.filters(),
 	}
 	pipe := 3
@@ -77,8 +78,9 @@ func (s *setup) filters() string {
 	}
 	if s.audio {
 		// Sound follows its timestamps by stretching, holes become silence, and the first sample stands on the grid. first_pts
-		// counts samples as they go in, so that they must have our rate by then.
-		chains = append(chains, fmt.Sprintf("[0:a]aformat=sample_rates=%d:channel_layouts=stereo,aresample=async=1000:first_pts=%d[a]", audioRate, s.sound))
+		// counts samples as they go in, so that they must have our rate by then. The resampler is there from the start, because
+		// one that is set up when it is first needed would begin at first_pts again, with silence for all the time since.
+		chains = append(chains, fmt.Sprintf("[0:a]aformat=sample_rates=%d:channel_layouts=stereo,aresample=async=1000:first_pts=%d:flags=res[a]", audioRate, s.sound))
 	}
 	return strings.Join(chains, ";")
 }

@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stagecast/stagecast/internal/media"
 )
@@ -49,6 +50,20 @@ func between(above, below step, lines int) int {
 	square := func(n int) int { return n * n }
 	share := float64(square(lines)-square(below.lines)) / float64(square(above.lines)-square(below.lines))
 	return (below.bitrate + int(share*float64(above.bitrate-below.bitrate))) / 10_000 * 10_000
+}
+
+// nominal is the bit rate for a size, between those of the steps or of the nearest.
+func nominal(lines int) int {
+	for i, s := range steps {
+		switch {
+		case lines < s.lines:
+		case i == 0 || lines == s.lines:
+			return s.bitrate
+		default:
+			return between(steps[i-1], s, lines)
+		}
+	}
+	return steps[len(steps)-1].bitrate
 }
 
 // newPlan chooses the rungs for a source picture: every default step up to the source's own size, and that size itself
@@ -132,4 +147,23 @@ func rate(source *media.Track) media.Rational {
 		r.Den *= 2
 	}
 	return r
+}
+
+// keeping adds the rungs of the plan before that this one has not, so that their playlists go on: at the source's own size where
+// that is smaller, as nothing is scaled up.
+func (p Plan) keeping(before []Rung, source *media.Track) Plan {
+	has := make(map[string]bool)
+	for _, r := range p.Rungs {
+		has[r.Name] = true
+	}
+	p.Rungs = slices.Clone(p.Rungs)
+	for _, r := range before {
+		if !has[r.Name] {
+			kept := rung(source, min(r.Width, r.Height), r.Bitrate)
+			kept.Name = r.Name
+			p.Rungs = append(p.Rungs, kept)
+		}
+	}
+	slices.SortStableFunc(p.Rungs, func(a, b Rung) int { return b.Bitrate - a.Bitrate })
+	return p
 }

@@ -114,3 +114,13 @@ func TestPlanNeverScalesUpAndKeepsTheAspect(t *testing.T) {
 		}
 	})
 }
+
+// A source that returns smaller has the rungs of the one before, so that nobody's playlist ends.
+func TestPlanKeepsTheRungsBefore(t *testing.T) {
+	before := newPlan(picture(1280, 720, fps(30, 1)), Capacity{}, 0.55).Rungs
+	smaller, larger := picture(640, 360, fps(30, 1)), picture(1920, 1080, fps(30, 1))
+	p := newPlan(smaller, Capacity{}, 0.55).keeping(before, smaller)
+	require.Equal(t, "720p 640x360 2000k, 480p 640x360 1000k, 360p 640x360 700k, 240p 426x240 500k", rungs(p))
+	p = newPlan(larger, Capacity{}, 0.55).keeping(before, larger)
+	require.Equal(t, "1080p 1920x1080 4000k, 720p 1280x720 2000k, 480p 854x480 1000k, 240p 426x240 500k", rungs(p))
+}

@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/media"
@@ -17,8 +18,9 @@ func pictures(source *hub.Publication) (n int) {
 	return n
 }
 
-// pass hands the tracks of a source on as they come, until it ends.
-func (p *Pool) pass(ctx context.Context, source *hub.Publication) {
+// pass hands the tracks of a source on as they come, until it ends. It returns the rungs that a source which is encoded after
+// it goes on with.
+func (p *Pool) pass(ctx context.Context, source *hub.Publication) []Rung {
 	m := p.meter(source.Key.Stream)
 	m.passing(source.Tracks)
 	sub := source.Subscribe()
@@ -26,7 +28,7 @@ func (p *Pool) pass(ctx context.Context, source *hub.Publication) {
 	ladder, err := p.hub.Publish(hub.Key{Stream: source.Key.Stream, Stage: hub.Ladder}, source.ID, source.Tracks)
 	if err != nil {
 		p.log.Error("ladder cannot be passed on", "stream", source.Key.Stream, "err", err)
-		return
+		return nil
 	}
 	p.log.Info("ladder passed on as it comes", "stream", source.Key.Stream, "rungs", pictures(source))
 	var units []media.AccessUnit
@@ -43,4 +45,17 @@ func (p *Pool) pass(ctx context.Context, source *hub.Publication) {
 	}
 	ladder.Close(err)
 	m.dropped(sub.Dropped())
+	return ownRungs(source)
+}
+
+// ownRungs are those of a source that would be encoded alike, with the bit rates of ours.
+func ownRungs(source *hub.Publication) (out []Rung) {
+	for i := range source.Tracks {
+		t := &source.Tracks[i]
+		lines := min(t.Width, t.Height)
+		if t.Codec == media.H264 && t.Rendition == fmt.Sprintf("%dp", lines) {
+			out = append(out, Rung{Name: t.Rendition, Width: t.Width, Height: t.Height, Bitrate: nominal(lines)})
+		}
+	}
+	return out
 }

@@ -25,7 +25,7 @@ import (
 // and a flag; a flag beats the environment, which beats the file.
 type Config struct {
 	Data    string `default:"./data" help:"Directory for stream keys and the operator's token."`
-	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. A stream may have several, and a key an end: NAME=KEY@2026-12-31. Without it they are kept in DATA/streams."`
+	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. A stream may have several, and a key an end: NAME=KEY@2026-12-31. NAME/backup=KEY is for its second encoder, which stands by. Without it they are kept in DATA/streams."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
@@ -41,6 +41,7 @@ type Config struct {
 
 	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, rtmp:// or rtmps://HOST/APP/NAME, http:// or https://…m3u8, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
+	Slate       string `default:"auto" help:"What viewers see for hls.grace while the encoder of a stream is away. auto: a plain card. off: nothing. Else an image, or a film of up to 10 s that can be streamed (WebM, MPEG-TS, MP4 with its index in front)."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
 }
 

@@ -47,7 +47,7 @@ func TestGoodFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "run", command)
 	require.Equal(t, &Config{
-		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", MaxSessions: 7,
+		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", Slate: "auto", MaxSessions: 7,
 		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
 		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},

@@ -23,6 +23,7 @@ import (
 	"github.com/stagecast/stagecast/ingest/pull"
 	"github.com/stagecast/stagecast/ingest/rtmp"
 	"github.com/stagecast/stagecast/ingest/rtsp"
+	"github.com/stagecast/stagecast/ingest/slate"
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
@@ -97,15 +98,37 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		}
 		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	s.gate = ingest.NewGate(ingest.Config{MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off"}, auth.LimitAttempts(auth.NewKeys(s.streams)), s.hub, log)
+	shown, err := s.slate()
+	if err != nil {
+		return nil, err
+	}
+	s.gate = ingest.NewGate(ingest.Config{
+		MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off", Slate: shown, Grace: c.HLS.Grace,
+	}, auth.LimitAttempts(auth.NewKeys(s.streams)), s.hub, log)
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
-	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
+	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace}, s.hub, log)
 	for _, name := range s.names {
 		s.origin.Declare(name)
 	}
 	s.registry.MustRegister(s.gate, s.pool)
 	s.registry.MustRegister(s.origin.Collectors()...)
 	return s, nil
+}
+
+// slate is what viewers see while an encoder is away; nil: nothing.
+func (s *server) slate() (ingest.Slate, error) {
+	path := s.config.Slate
+	switch path {
+	case "off":
+		return nil, nil
+	case "auto":
+		path = ""
+	}
+	m, err := slate.New(context.Background(), path)
+	if err != nil {
+		return nil, fmt.Errorf("slate: %w", err)
+	}
+	return m, nil
 }
 
 // secrets reads or makes the stream keys and the operator's token.
@@ -254,6 +277,7 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
 	}
 	g.Go(func() error { return boundGarbage(up) })
+	g.Go(func() error { return s.gate.Run(up) })
 	if l.srt != nil {
 		s.registry.MustRegister(l.srt.Collector())
 		g.Go(func() error { return l.srt.Run(up) })
@@ -336,7 +360,7 @@ func (s *server) page(h http.Handler) http.HandlerFunc {
 // admin are the routes of the operator's port. Health and metrics need no token: the port is private.
 func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
-		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key,
+		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key, Backup: s.streams.Backup,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
 		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(), Multitrack: multitrack(s.rtmpURL(l)),
 	}
@@ -419,6 +443,9 @@ func (s *server) banner(out io.Writer, l *listeners) {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams.Key(name))
+		if key := s.streams.Backup(name); key != "" {
+			fmt.Fprintf(&b, "    Backup's key  %s, in place of the key, for a second encoder\n", key)
+		}
 		if l.rtsp != nil {
 			fmt.Fprintf(&b, "    RTSP          rtsp://user:KEY@%s/%s, the same key as KEY\n", rtspHost(l), name)
 		}

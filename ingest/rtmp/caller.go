@@ -109,12 +109,12 @@ type play struct {
 	wire    *wire.Conn
 	metrics *wire.Metrics
 	chunks  *chunkReader
-	log    *slog.Logger
-	window uint64 // bytes between acknowledgements
-	acked  uint64
-	feed   *feed
-	early  []message // media that came before the session
-	size   int       // of early
+	log     *slog.Logger
+	window  uint64 // bytes between acknowledgements
+	acked   uint64
+	feed    *feed
+	early   []message // media that came before the session
+	size    int       // of early
 }
 
 // secure does the TLS handshake where there is one.

@@ -93,3 +93,34 @@ func TestOnlyTheOperatorGetsThrough(t *testing.T) {
 		require.Equal(t, want, w.Code, header)
 	}
 }
+
+// A stream's second encoder has a key of its own, which is not what the first is told to use.
+func TestKeyOfTheBackup(t *testing.T) {
+	streams, err := auth.ParseStreams("live=first-key,live/backup=second-key,two=efgh")
+	require.NoError(t, err)
+	require.Equal(t, []string{"live", "two"}, streams.Names())
+	require.Equal(t, "first-key", streams.Key("live"))
+	require.Equal(t, "second-key", streams.Backup("live"))
+	require.Empty(t, streams.Backup("two"))
+	keys := auth.NewKeys(streams)
+	for key, want := range map[string]string{"first-key": "live", "second-key": "live" + ingest.BackupSuffix} {
+		for _, stream := range []string{"", "live"} {
+			got, err := keys.Authorize(context.Background(), ingest.Request{Stream: stream, Key: key})
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	}
+	got, err := keys.Authorize(context.Background(), ingest.Request{Stream: "live", Proves: func(key string) bool { return key == "second-key" }})
+	require.NoError(t, err)
+	require.Equal(t, "live"+ingest.BackupSuffix, got)
+	for _, bad := range []string{"live/backup=second-key", "live=first-key,live/other=second-key", "live=first-key,live/backup=first-key"} {
+		_, err := auth.ParseStreams(bad)
+		require.Error(t, err, bad)
+		require.NotContains(t, err.Error(), "first-key")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "streams"), []byte("live/backup=second-key\nlive=first-key\n"), 0o600))
+	kept, err := auth.KeptStreams(dir)
+	require.NoError(t, err)
+	require.Equal(t, "second-key", kept.Backup("live"))
+}

@@ -32,11 +32,13 @@ var reserved = map[string]bool{"embed": true, "assets": true, "healthz": true, "
 
 // ErrStreams says what a list of streams must look like.
 var ErrStreams = errors.New("streams are NAME=KEY, separated by commas; a name has letters, digits, - and _; a key has 4 to 128 of those, . and ~; " +
-	"a stream may have several keys, and a key an end: NAME=KEY@2026-12-31 or NAME=KEY@2026-12-31T18:00:00Z")
+	"a stream may have several keys, and a key an end: NAME=KEY@2026-12-31 or NAME=KEY@2026-12-31T18:00:00Z; " +
+	"NAME/backup=KEY is for its second encoder")
 
 // Key opens one stream to publishers.
 type Key struct {
 	Stream string
+	Backup bool      // it is for the stream's second encoder
 	Text   string    // secret
 	Until  time.Time // when it stops to be taken; zero: never
 }
@@ -55,17 +57,32 @@ func (s Streams) Names() (names []string) {
 }
 
 // Key is what an encoder of a stream is told to use: the last one given for it. It is empty where there is no such stream.
-func (s Streams) Key(stream string) string {
+func (s Streams) Key(stream string) string { return s.last(stream, false) }
+
+// Backup is the same for a stream's second encoder; empty where none is foreseen.
+func (s Streams) Backup(stream string) string { return s.last(stream, true) }
+
+func (s Streams) last(stream string, backup bool) string {
 	for _, k := range slices.Backward(s) {
-		if k.Stream == stream {
+		if k.Stream == stream && k.Backup == backup {
 			return k.Text
 		}
 	}
 	return ""
 }
 
-// ParseStreams reads "live=KEY,live=OLD@2026-12-31,other=KEY2". Its errors never hold a key.
-func ParseStreams(list string) (streams Streams, err error) {
+// ParseStreams reads "live=KEY,live/backup=KEY3,live=OLD@2026-12-31,other=KEY2". Its errors never hold a key.
+func ParseStreams(list string) (Streams, error) {
+	streams, err := parseKeys(list)
+	for _, k := range streams {
+		if streams.Key(k.Stream) == "" {
+			return nil, fmt.Errorf("stream %s has a key for its backup and none for itself", k.Stream)
+		}
+	}
+	return streams, err
+}
+
+func parseKeys(list string) (streams Streams, err error) {
 	for _, entry := range strings.Split(list, ",") {
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
@@ -86,6 +103,7 @@ func ParseStreams(list string) (streams Streams, err error) {
 
 func parseKey(entry string) (k Key, err error) {
 	name, rest, _ := strings.Cut(entry, "=")
+	name, backup := strings.CutSuffix(name, ingest.BackupSuffix)
 	if err := CheckName(name); err != nil {
 		return k, err
 	}
@@ -93,7 +111,7 @@ func parseKey(entry string) (k Key, err error) {
 	if !keyText.MatchString(text) {
 		return k, fmt.Errorf("the key of stream %s: %w", name, ErrStreams)
 	}
-	k = Key{Stream: name, Text: text}
+	k = Key{Stream: name, Backup: backup, Text: text}
 	if ends {
 		if k.Until, err = time.Parse(time.RFC3339, until); err != nil {
 			k.Until, err = time.Parse(time.DateOnly, until)
@@ -137,7 +155,7 @@ func NewKeys(streams Streams) *Keys {
 	return k
 }
 
-// Authorize implements ingest.Authorizer: the key says which stream, and a stream that is named too must be that one.
+// Authorize implements ingest.Authorizer: the key says which stream and which of its encoders, and a stream that is named too must be that one.
 func (k *Keys) Authorize(_ context.Context, r ingest.Request) (string, error) {
 	hash := sha256.Sum256([]byte(r.Key))
 	var found *entry
@@ -156,6 +174,9 @@ func (k *Keys) Authorize(_ context.Context, r ingest.Request) (string, error) {
 		return "", &ingest.Error{Reason: ingest.ReasonWrongKey}
 	case !found.Until.IsZero() && !k.now().Before(found.Until):
 		return "", ingest.Errorf(ingest.ReasonKeyExpired, "it was taken until %s", found.Until.UTC().Format(time.RFC3339))
+	}
+	if found.Backup {
+		return found.Stream + ingest.BackupSuffix, nil
 	}
 	return found.Stream, nil
 }
@@ -203,7 +224,7 @@ func KeptStreams(dir string) (Streams, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if _, err := ParseStreams(line); err != nil {
+		if _, err := parseKeys(line); err != nil {
 			return nil, fmt.Errorf("auth: %s line %d: %w", path, n, err)
 		}
 		list = append(list, line)

@@ -1,9 +1,10 @@
-// Package control is the operator's HTTP API: what goes on, and what to type into an encoder. It asks the other packages
-// and changes nothing.
+// Package control is the operator's HTTP API: what goes on, what to type into an encoder, which input is on air, and when a
+// broadcast is over. It asks the other packages and keeps nothing.
 package control
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"runtime"
 	"syscall"
@@ -22,6 +23,7 @@ type API struct {
 	Gate    *ingest.Gate
 	Origin  *origin.Origin
 	Key     func(stream string) string // shown to the operator alone; empty where there is no such stream
+	Backup  func(stream string) string // the same of the stream's second encoder; empty where none is foreseen; may be nil
 	RTMP    string                     // "rtmp://host:1935/live"
 	SRT     string                     // "srt://host:8890"; empty where there is none
 	RTSP    string                     // "host:8554"; empty where there is none
@@ -58,7 +60,8 @@ type Node struct {
 // Stream is one stream with all that is known of it.
 type Stream struct {
 	origin.StreamStatus
-	Input  *ingest.Input     `json:"input,omitempty"`
+	Input  *ingest.Input     `json:"input,omitempty"` // the encoder on air
+	Inputs *ingest.Status    `json:"inputs,omitempty"`
 	Ladder any               `json:"ladder,omitempty"`
 	URLs   map[string]string `json:"urls"`
 }
@@ -68,12 +71,15 @@ func (a *API) Routes() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, a.status()) })
 	r.Get("/streams/{stream}/connect", a.connect)
+	r.Post("/streams/{stream}/switch", a.act(func(stream, input string) error { return a.Gate.Switch(stream, ingest.Role(input)) }))
+	r.Post("/streams/{stream}/pin", a.act(func(stream, input string) error { return a.Gate.Pin(stream, ingest.Role(input)) }))
+	r.Post("/streams/{stream}/end", a.act(func(stream, _ string) error { return a.Gate.EndBroadcast(stream) }))
 	return r
 }
 
 func (a *API) status() Status {
-	inputs := make(map[string]ingest.Input)
-	for _, in := range a.Gate.Inputs() {
+	inputs := make(map[string]ingest.Status)
+	for _, in := range a.Gate.Statuses() {
 		inputs[in.Stream] = in
 	}
 	s := Status{
@@ -84,8 +90,13 @@ func (a *API) status() Status {
 		stream := Stream{StreamStatus: st, URLs: map[string]string{
 			"watch": a.Viewers + "/" + st.Name, "hls": a.Viewers + "/" + st.Name + "/index.m3u8", "embed": a.Viewers + "/embed/" + st.Name,
 		}}
-		if in, ok := inputs[st.Name]; ok {
-			stream.Input = &in
+		if all, ok := inputs[st.Name]; ok {
+			stream.Inputs = &all
+			for i := range all.Inputs {
+				if all.Inputs[i].OnAir {
+					stream.Input = &all.Inputs[i]
+				}
+			}
 		}
 		if a.Ladder != nil {
 			stream.Ladder = a.Ladder(st.Name)
@@ -111,8 +122,7 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	stream := chi.URLParam(r, "stream")
 	key := a.Key(stream)
 	if key == "" {
-		w.WriteHeader(http.StatusNotFound)
-		reply(w, map[string]string{"error": "no such stream"})
+		fail(w, http.StatusNotFound, "no such stream")
 		return
 	}
 	answer := map[string]any{"rtmp": map[string]string{"server": a.RTMP, "key": key}, "whip": map[string]string{"server": a.Viewers + "/whip"}}
@@ -125,7 +135,32 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	if len(a.Multitrack) > 0 {
 		answer["multitrack"] = a.Multitrack
 	}
+	if a.Backup != nil && a.Backup(stream) != "" {
+		answer["backup"] = map[string]string{"key": a.Backup(stream)}
+	}
 	reply(w, answer)
+}
+
+// act does what the operator wants of a stream and says how that went: 404 where the stream is not on air, 409 where it has no
+// such input. The input, "primary" or "backup", stands in the query.
+func (a *API) act(do func(stream, input string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch err := do(chi.URLParam(r, "stream"), r.URL.Query().Get("input")); {
+		case errors.Is(err, ingest.ErrNoStream):
+			fail(w, http.StatusNotFound, "nothing of that stream is on air")
+		case err != nil:
+			fail(w, http.StatusConflict, "the stream has no such input that sends")
+		default:
+			reply(w, map[string]bool{"done": true})
+		}
+	}
+}
+
+func fail(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	reply(w, map[string]string{"error": text})
 }
 
 func reply(w http.ResponseWriter, v any) {

@@ -115,3 +115,62 @@ func TestConnectSaysWhatToType(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, get(t, newAPI(), "/streams/none/connect", &none))
 	require.Equal(t, "no such stream", none["error"])
 }
+
+// post asks the API to do something, and returns the status and what it says.
+func post(t *testing.T, a *control.API, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	a.Routes().ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
+	var said struct{ Error string }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &said))
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	return w.Code, said.Error
+}
+
+// twoEncoders admits whoever comes as the encoder that its key names.
+type twoEncoders struct{}
+
+func (twoEncoders) Authorize(_ context.Context, r ingest.Request) (string, error) { return r.Key, nil }
+
+func TestTheOperatorSwitchesPinsAndEnds(t *testing.T) {
+	a := newAPI()
+	a.Gate = ingest.NewGate(ingest.Config{}, twoEncoders{}, hub.New(), slog.New(slog.DiscardHandler))
+	for _, what := range []string{"switch", "pin", "end"} {
+		code, said := post(t, a, "/streams/live/"+what)
+		require.Equal(t, http.StatusNotFound, code, what)
+		require.NotEmpty(t, said)
+	}
+	encoder := func(key string) *ingest.Session {
+		s, err := a.Gate.Open(context.Background(), ingest.Request{Protocol: "rtmp", Key: key, Clock: ingest.WireClock{Rate: 1000, Bits: 32}})
+		require.NoError(t, err)
+		require.NoError(t, s.Describe([]media.Track{{ID: 2, Codec: media.AAC, Config: []byte{0x12, 0x10}}}))
+		require.NoError(t, s.Write(ingest.Unit{Track: 2, Payload: []byte{1}}))
+		return s
+	}
+	primary := encoder("live")
+	code, said := post(t, a, "/streams/live/switch")
+	require.Equal(t, http.StatusConflict, code)
+	require.Contains(t, said, "no such input")
+	backup := encoder("live" + ingest.BackupSuffix)
+	for path, want := range map[string]int{
+		"/streams/live/switch?input=slate": http.StatusConflict, "/streams/live/pin?input=both": http.StatusConflict,
+		"/streams/live/pin?input=backup": http.StatusOK,
+	} {
+		code, _ = post(t, a, path)
+		require.Equal(t, want, code, path)
+	}
+	code, _ = post(t, a, "/streams/live/switch?input=backup")
+	require.Equal(t, http.StatusOK, code)
+	stands := a.Gate.Statuses()[0]
+	require.Equal(t, ingest.Backup, stands.OnAir)
+	require.Empty(t, stands.Pinned, "a switch takes the pin off")
+	code, _ = post(t, a, "/streams/live/end")
+	require.Equal(t, http.StatusOK, code)
+	for _, s := range []*ingest.Session{primary, backup} {
+		<-s.Done()
+		require.Equal(t, ingest.ReasonEnded, ingest.ReasonOf(s.Cause()))
+	}
+	w := httptest.NewRecorder()
+	a.Routes().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/streams/live/end", nil))
+	require.Equal(t, http.StatusMethodNotAllowed, w.Code, "looking ends nothing")
+}

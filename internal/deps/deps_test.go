@@ -16,11 +16,12 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
-	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media",
+	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
 	"ingest/hls":           "ingest ingest/pull internal/media internal/nal",
+	"ingest/slate":         "ingest internal/ffmpeg internal/ffmpeg/nut internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
 	"ingest/pull":          "ingest ingest/wire",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",

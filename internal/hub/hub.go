@@ -33,6 +33,7 @@ func (k Key) String() string { return k.Stream + "/" + string(k.Stage) }
 // The reasons for which reading from a Subscription ends.
 var (
 	ErrEnded    = errors.New("hub: publication ended by its publisher")
+	ErrOver     = errors.New("hub: publication ended, and nobody is waited for")
 	ErrLost     = errors.New("hub: publication lost its publisher")
 	ErrReplaced = errors.New("hub: publication replaced by a newer one")
 )

@@ -7,6 +7,8 @@ import (
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
+
+	"github.com/stagecast/stagecast/internal/media"
 )
 
 // ErrNoParameterSets says that a decoder cannot be configured yet.
@@ -82,4 +84,57 @@ func appendSets(c []byte, sets [][]byte) []byte {
 		c = append(binary.BigEndian.AppendUint16(c, uint16(len(s))), s...)
 	}
 	return c
+}
+
+// Sets are the parameter sets of an H.264 or HEVC decoder configuration, each with its 4-byte length in front, as a picture
+// carries them in band. What cannot be read is left out, and so are the sets of other codecs.
+func Sets(codec media.Codec, config []byte) (out []byte) {
+	c := cursor(config)
+	switch codec {
+	case media.H264: // ISO/IEC 14496-15, 5.3.3.1
+		c.skip(5)
+		for _, mask := range []byte{0x1F, 0xFF} {
+			for n := c.byte() & mask; n > 0; n-- {
+				out = appendUnit(out, c.sized())
+			}
+		}
+	case media.HEVC: // ISO/IEC 14496-15, 8.3.3.1
+		c.skip(22)
+		for arrays := c.byte(); arrays > 0; arrays-- {
+			c.skip(1)
+			for n := c.uint16(); n > 0 && len(c) > 0; n-- {
+				out = appendUnit(out, c.sized())
+			}
+		}
+	}
+	return out
+}
+
+// cursor is what is left to read; past its end there are zeros.
+type cursor []byte
+
+func (c *cursor) skip(n int) []byte {
+	n = min(n, len(*c))
+	taken := (*c)[:n]
+	*c = (*c)[n:]
+	return taken
+}
+
+func (c *cursor) byte() byte {
+	if b := c.skip(1); len(b) == 1 {
+		return b[0]
+	}
+	return 0
+}
+
+func (c *cursor) uint16() int { return int(c.byte())<<8 | int(c.byte()) }
+
+// sized reads two bytes of length and what they measure.
+func (c *cursor) sized() []byte { return c.skip(c.uint16()) }
+
+func appendUnit(out, unit []byte) []byte {
+	if len(unit) == 0 {
+		return out
+	}
+	return append(binary.BigEndian.AppendUint32(out, uint32(len(unit))), unit...)
 }

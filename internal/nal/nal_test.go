@@ -80,6 +80,21 @@ func TestHEVCConfigNeedsAllSets(t *testing.T) {
 	require.Error(t, err)
 }
 
+// What a configuration is made of can be taken out of it again.
+func TestSets(t *testing.T) {
+	avc, err := nal.AVCConfig([][]byte{unhex(t, spsHigh)}, [][]byte{unhex(t, ppsHigh)})
+	require.NoError(t, err)
+	require.Equal(t, "00000018"+spsHigh+"00000006"+ppsHigh, hex.EncodeToString(nal.Sets(media.H264, avc)))
+	hevc, err := nal.HEVCConfig([][]byte{unhex(t, vps)}, [][]byte{unhex(t, spsHEVC)}, [][]byte{unhex(t, ppsHEVC)})
+	require.NoError(t, err)
+	size := func(set string) string { return hex.EncodeToString([]byte{0, 0, 0, byte(len(set) / 2)}) }
+	require.Equal(t, size(vps)+vps+size(spsHEVC)+spsHEVC+size(ppsHEVC)+ppsHEVC, hex.EncodeToString(nal.Sets(media.HEVC, hevc)))
+	require.Empty(t, nal.Sets(media.AV1, avc))
+	for n := range avc {
+		require.LessOrEqual(t, len(nal.Sets(media.H264, avc[:n])), len(avc)+4, "cut to %d bytes", n)
+	}
+}
+
 // FuzzConfig makes configurations of anything: what comes out can be read again, or is refused.
 func FuzzConfig(f *testing.F) {
 	f.Add(unhex(f, "00000001"+spsHigh+"00000001"+ppsHigh))
@@ -95,6 +110,7 @@ func FuzzConfig(f *testing.F) {
 			if codec == media.HEVC {
 				config, err = nal.HEVCConfig(sets[nal.VPS], sets[nal.SPS], sets[nal.PPS])
 			}
+			_ = nal.Sets(codec, b) // must not panic
 			if err == nil {
 				_ = cmaf.Complete(&media.Track{Codec: codec, Config: config}) // must not panic
 			}

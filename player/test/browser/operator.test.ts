@@ -130,6 +130,40 @@ test('shows the code for Larix when it is asked for', async () => {
   expect(await picture.count()).toBe(0);
 });
 
+test('two encoders are shown apart, and the operator changes between them', async () => {
+  const status = busy() as { streams: { input: object; inputs?: object }[] };
+  const stream = status.streams[0]!;
+  const warning = { name: 'frozen picture', text: 'The picture seems to stand still.', fix: "Check the camera and the encoder's scene." };
+  const both = [
+    { ...stream.input, role: 'primary', onAir: true, score: 60, warnings: [warning] },
+    { ...stream.input, role: 'backup', onAir: false, score: 100, protocol: 'srt', warnings: undefined },
+  ];
+  const last = { from: 'backup', to: 'primary', reason: 'drill', at: ago(70), holeMs: 33 };
+  stream.inputs = { onAir: 'primary', last, inputs: both };
+  server.api['/api/v1/status'] = status;
+  server.api['/api/v1/streams/live/switch'] = { done: true };
+  await page.getByRole('heading', { name: 'Primary, on air' }).waitFor();
+  await page.getByRole('heading', { name: 'Backup, standing by' }).waitFor();
+  await page.getByText('60 of 100').waitFor();
+  await page.getByText(warning.text).waitFor();
+  await shootBoth('status-inputs');
+  await page.setViewportSize(phone);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(phone.width);
+  await page.setViewportSize(desktop);
+  const button = page.getByRole('button', { name: 'Switch to backup' });
+  await button.focus();
+  const looks = server.requests.length;
+  await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBeGreaterThan(looks + 1);
+  expect(await button.evaluate((b) => b === document.activeElement)).toBe(true);
+  await page.keyboard.press('Enter');
+  await expect.poll(() => server.requests).toContain('/api/v1/streams/live/switch');
+  await page.getByRole('status').filter({ hasText: 'Switching live to the backup' }).waitFor();
+
+  stream.inputs = { onAir: 'slate', inputs: [] };
+  await page.getByText('Encoder lost, slate on air').waitFor();
+  expect(await page.getByRole('button', { name: 'Switch to backup' }).isVisible()).toBe(false);
+});
+
 test('an empty node says so', async () => {
   server.api['/api/v1/status'] = { version: '0.1.0', startedAt: ago(9), now: Date.now(), streams: [], attempts: [] };
   await page.getByText('rehearsal').first().waitFor({ state: 'detached' });

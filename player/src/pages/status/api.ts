@@ -14,12 +14,26 @@ export interface Stream {
   state: string;
   viewers?: number;
   input?: Input;
+  inputs?: Inputs;
   renditions?: Rendition[];
   ladder?: Ladder;
   urls?: { watch?: string; hls?: string; embed?: string };
 }
 
+export type Role = 'primary' | 'backup' | 'slate';
+
+export interface Inputs {
+  onAir?: Role;
+  pinned?: Role;
+  next?: Role;
+  last?: { from?: Role; to: Role; reason: string; at: string; holeMs: number };
+  inputs?: Input[];
+}
+
 export interface Input {
+  role?: Role;
+  onAir?: boolean;
+  score?: number;
   protocol?: string;
   remote?: string;
   agent?: string;
@@ -80,6 +94,7 @@ export interface Connect {
   srt?: { server?: string; streamid?: string };
   whip?: { server?: string };
   rtsp?: { server?: string };
+  backup?: { key?: string };
   /** OBS's configuration for all sizes, by the name of the encoder that it uses. */
   multitrack?: Record<string, unknown>;
 }
@@ -111,8 +126,18 @@ export class Api {
     return this.get<Connect>(`streams/${encodeURIComponent(stream)}/connect`);
   }
 
-  private async get<T>(path: string): Promise<T> {
+  /** Does something with a stream: switch, pin, end. What stands against it is thrown as the server said it. */
+  async act(stream: string, what: string): Promise<void> {
+    await this.ask<{ done: boolean }>(`streams/${encodeURIComponent(stream)}/${what}`, 'POST');
+  }
+
+  private get<T>(path: string): Promise<T> {
+    return this.ask<T>(path, 'GET');
+  }
+
+  private async ask<T>(path: string, method: string): Promise<T> {
     const answer = await fetch(`/api/v1/${path}`, {
+      method,
       headers: { Authorization: `Bearer ${this.token}` },
       signal: AbortSignal.timeout(5000),
       cache: 'no-store',
@@ -121,7 +146,8 @@ export class Api {
       throw new Unauthorized();
     }
     if (!answer.ok) {
-      throw new Error(`the server answered ${answer.status}`);
+      const said = (await answer.json().catch(() => ({}))) as { error?: string };
+      throw new Error(said.error ? `The server says: ${said.error}.` : `The server answered ${answer.status}.`);
     }
     return (await answer.json()) as T;
   }

@@ -15,8 +15,9 @@ export function streamFacts(s: Stream, now: number): HTMLElement {
   return el(
     'div',
     { class: 'facts-of' },
-    s.input && inputFacts(s.input, now),
-    s.input?.warnings?.length ? warnings(s.input) : undefined,
+    s.inputs?.onAir === 'slate' && el('p', { class: 'trouble' }, 'No encoder is there. Viewers see the slate until one is back or the grace time is over.'),
+    ...(s.inputs?.inputs ?? (s.input ? [s.input] : [])).flatMap((i) => [inputFacts(i, now), i.warnings?.length ? warnings(i) : undefined]),
+    s.inputs?.last && el('p', { class: 'dim' }, lastSwitch(s.inputs.last, now)),
     s.renditions?.length ? renditions(s.renditions) : undefined,
     s.ladder && s.state !== 'idle' ? ladder(s.ladder) : undefined,
   );
@@ -27,7 +28,9 @@ export function headline(s: Stream): HTMLElement {
   return el(
     'p',
     { class: 'meta' },
-    el('span', { class: 'pill', 'data-view': s.state }, words[s.state] ?? s.state),
+    s.inputs?.onAir === 'slate' && s.state === 'live'
+      ? el('span', { class: 'pill', 'data-view': 'reconnecting' }, 'Encoder lost, slate on air')
+      : el('span', { class: 'pill', 'data-view': s.state }, words[s.state] ?? s.state),
     s.viewers ? el('span', { class: 'dim' }, viewers(s.viewers)) : undefined,
   );
 }
@@ -38,10 +41,11 @@ function inputFacts(i: Input, now: number): HTMLElement {
   return el(
     'div',
     {},
-    el('h3', {}, 'Input'),
+    el('h3', {}, title(i)),
     el(
       'dl',
       { class: 'facts' },
+      i.score !== undefined && fact('Health', `${Math.round(i.score)} of 100`),
       fact('Encoder', `${(i.protocol ?? '').toUpperCase()} from ${i.remote ?? '–'}`),
       !!i.agent && fact('Calls itself', i.agent),
       !!i.since && fact('Connected', ago(now - Date.parse(i.since))),
@@ -68,6 +72,27 @@ function selfFacts(s: NonNullable<Input['self']>): string {
   ]
     .filter(Boolean)
     .join(', ');
+}
+
+/** Which of a stream's inputs it is, and whether viewers see it. */
+function title(i: Input): string {
+  if (!i.role) {
+    return 'Input';
+  }
+  return `${i.role === 'backup' ? 'Backup' : 'Primary'}, ${i.onAir ? 'on air' : 'standing by'}`;
+}
+
+const reasons: Record<string, string> = {
+  lost: 'the session before it ended',
+  silent: 'nothing came from the one before it',
+  health: 'it was clearly better',
+  drill: 'the operator asked for it',
+  pinned: 'the operator wants it whenever it is there',
+  return: 'it was there again',
+};
+
+function lastSwitch(l: NonNullable<NonNullable<Stream['inputs']>['last']>, now: number): string {
+  return `Last switch: to the ${l.to} ${ago(now - Date.parse(l.at))}, because ${reasons[l.reason] ?? l.reason}; ${Math.round(l.holeMs)} ms between the two pictures.`;
 }
 
 /** What the protocol measures of the way from the encoder. One that knows no round trip sees only gaps in what arrives. */

@@ -41,7 +41,15 @@ function fields(c: Connect, stream: string, said: HTMLElement): HTMLElement {
   };
   choice.addEventListener('change', show);
   show();
-  return el('div', { class: 'connect-fields' }, el('div', { class: 'field' }, el('label', { for: id }, 'Encoder'), choice), lines);
+  const backup = c.backup?.key;
+  return el(
+    'div',
+    { class: 'connect-fields' },
+    el('div', { class: 'field' }, el('label', { for: id }, 'Encoder'), choice),
+    lines,
+    !!backup && el('p', { class: 'dim' }, 'A second encoder, with any protocol, uses this key in place of the other. It stands by, and takes over when the first fails.'),
+    !!backup && field({ label: "Backup's stream key", value: backup, secret: true }, 'Backup', said),
+  );
 }
 
 function field(line: Line, tool: string, said: HTMLElement): HTMLElement {

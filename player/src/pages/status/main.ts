@@ -5,13 +5,21 @@ import { attemptsTable } from './attempts';
 import { headline, streamFacts } from './card';
 import { connectPanel } from './connect';
 import { el } from './dom';
+import { switchPanel } from './switch';
 
 const every = 1000; // ms between two looks
 
 const byId = <T extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as T;
 const api = new Api();
 const said = byId('said');
-const cards = new Map<string, { card: HTMLElement; head: HTMLElement; facts: HTMLElement }>();
+const cards = new Map<string, Card>();
+
+interface Card {
+  card: HTMLElement;
+  head: HTMLElement;
+  facts: HTMLElement;
+  update: (s: Stream) => void;
+}
 
 /** Puts the changing parts of a stream's card in place; what the operator has opened in it stays open. */
 function showStream(s: Stream, now: number): void {
@@ -26,9 +34,10 @@ function showStream(s: Stream, now: number): void {
   c.facts.replaceWith(facts);
   c.head = head;
   c.facts = facts;
+  c.update(s);
 }
 
-function newCard(s: Stream): { card: HTMLElement; head: HTMLElement; facts: HTMLElement } {
+function newCard(s: Stream): Card {
   const head = el('p');
   const facts = el('div');
   const id = `stream-${s.name}`;
@@ -39,14 +48,16 @@ function newCard(s: Stream): { card: HTMLElement; head: HTMLElement; facts: HTML
     el('a', { href: s.urls?.hls ?? '#', target: '_blank', rel: 'noopener' }, 'HLS'),
     el('a', { href: s.urls?.embed ?? '#', target: '_blank', rel: 'noopener' }, 'Embed'),
   );
+  const { panel, update } = switchPanel(api, s.name);
   const card = el(
     'article',
     { class: 'card', 'aria-labelledby': id },
     el('div', { class: 'card-top' }, el('h2', { id }, s.name), head, links),
+    panel,
     facts,
     connectPanel(api, s.name, said),
   );
-  return { card, head, facts };
+  return { card, head, facts, update };
 }
 
 /** Takes away the cards of streams that the server no longer knows. */
