@@ -56,7 +56,7 @@ func (p *Packager) flush() {
 	}
 	for _, u := range p.lead.waiting {
 		r := p.byTrack[u.Track]
-		p.follows(r, u, media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate))
+		p.follows(r, u, r.followedAt(u))
 	}
 	p.lead.waiting = nil
 }

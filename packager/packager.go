@@ -40,6 +40,7 @@ type Packager struct {
 	published  bool   // every rendition has had a whole segment in this broadcast
 	order      []*rendition
 	byName     map[string]*rendition
+	endings    map[string]int // of renditions that left this broadcast, by the name of their tracks
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
 	startedAt  time.Time          // since when
@@ -147,6 +148,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		p.token = strconv.FormatInt(pub.ID, 36)
 		p.since = time.Now().UTC()
 		p.state, p.published = Starting, false
+		p.endings = make(map[string]int)
 		for _, r := range p.byName {
 			r.forget()
 			r.token = p.token
@@ -156,9 +158,14 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	p.byName, p.byTrack, p.order = make(map[string]*rendition), make(map[int]*rendition), nil
 	p.lead = lead{}
 	for _, t := range pub.Tracks {
+		base := t.Rendition
+		if n := p.endings[base]; n > 0 { // a playlist that has ended does not go on: what comes back has one of its own
+			t.Rendition += "-" + strconv.Itoa(n+1)
+		}
 		r := gone[t.Rendition]
 		if r == nil {
 			r = newRendition(p.config, p.token)
+			r.base = base
 		}
 		r.config = p.config
 		delete(gone, t.Rendition)
@@ -168,12 +175,13 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		r.fresh, r.begins, r.lastTicks = r.number > 0, math.MaxInt64, 0
 		p.byName[t.Rendition], p.byTrack[t.ID] = r, r
 		p.order = append(p.order, r)
-		if t.Kind() == media.Video && !t.Aligned {
+		if t.Kind() == media.Video && !t.Aligned && p.lead.leader == nil {
 			p.lead.leader = r
 		}
 	}
 	for _, r := range gone {
 		p.put(r, nil, nil, true)
+		p.endings[r.base]++
 	}
 	p.started, p.early, p.forced = false, nil, false
 	p.resign()
@@ -237,14 +245,15 @@ func (r *rendition) settle(u media.AccessUnit) (media.AccessUnit, bool) {
 	return *held, true
 }
 
-// start finds the segment with which all renditions of a publication begin: the one of its first picture, or sound where
-// there is no picture. It reports whether r's unit can be placed.
+// start finds the segment with which all renditions of a publication begin: the one of its first picture, of the leader
+// where there is one, or sound where there is no picture. It reports whether r's unit can be placed.
 func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 	if p.started {
 		return true
 	}
-	if p.hasVideo() && (r.track.Kind() != media.Video || !u.RandomAccess) {
-		if len(p.early) < followLimit*4 && r.track.Kind() == media.Audio {
+	follower := r.track.Kind() == media.Audio || p.lead.leader != nil && r != p.lead.leader
+	if p.hasVideo() && (follower || !u.RandomAccess) {
+		if len(p.early) < followLimit*4 && follower {
 			p.early = append(p.early, u)
 		}
 		return false

@@ -41,7 +41,7 @@ type Config struct {
 
 	WebRTC WebRTCConfig `embed:"" prefix:"webrtc."`
 
-	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
+	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, rtmp:// or rtmps://HOST/APP/NAME, http:// or https://…m3u8, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	Slate       string `default:"auto" help:"What viewers see for hls.grace while the encoder of a stream is away. auto: a plain card. off: nothing. Else an image, or a film of up to 10 s that can be streamed (WebM, MPEG-TS, MP4 with its index in front)."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`

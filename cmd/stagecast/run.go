@@ -442,7 +442,7 @@ func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key, Backup: s.streams.Backup,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
-		Ladder: s.pool.StatusOf, Capacity: func() any { return s.pool.Capacity() },
+		Ladder: s.pool.StatusOf, Capacity: func() any { return s.pool.Capacity() }, Multitrack: multitrack(s.rtmpURL(l)),
 	}
 	r := chi.NewRouter()
 	s.health(r)

@@ -32,6 +32,10 @@ type API struct {
 	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
 	Ladder   func(stream string) any
 	Capacity func() any
+
+	// Multitrack are configurations for an encoder that makes all renditions itself, by the name of what it encodes with;
+	// they hold no secret, and are shown as they are.
+	Multitrack map[string]any
 }
 
 // Status is the answer of GET /api/v1/status.
@@ -131,6 +135,9 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.RTSP != "" {
 		answer["rtsp"] = map[string]string{"server": "rtsp://user:" + key + "@" + a.RTSP + "/" + stream}
+	}
+	if len(a.Multitrack) > 0 {
+		answer["multitrack"] = a.Multitrack
 	}
 	if a.Backup != nil && a.Backup(stream) != "" {
 		answer["backup"] = map[string]string{"key": a.Backup(stream)}

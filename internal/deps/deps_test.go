@@ -16,16 +16,17 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
-	"ingest":               "internal/cmaf internal/hub internal/media internal/nal",
+	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
+	"ingest/hls":           "ingest ingest/pull internal/media internal/nal",
 	"ingest/slate":         "ingest internal/ffmpeg internal/ffmpeg/nut internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
 	"ingest/pull":          "ingest ingest/wire",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
-	"ingest/rtmp":          "ingest ingest/wire internal/media internal/nal",
+	"ingest/rtmp":          "ingest ingest/pull ingest/wire internal/media internal/nal",
 	"ingest/rtsp":          "ingest ingest/pull ingest/wire internal/cmaf internal/media internal/nal",
 	"ingest/wire":          "ingest internal/media",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
@@ -40,6 +41,8 @@ var arrows = map[string]string{
 
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
+	"internal/bpm":                 "internal/media",
+	"internal/bpm/bpmtest":         "internal/bpm internal/media",
 	"internal/hub":                 "internal/media",
 	"internal/lossy":               "",
 	"internal/media":               "",
@@ -186,7 +189,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/datarhei/gosrt":                               "ingest/srt",
 		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
-		"github.com/bluenviron/gohlslib":                          "",
+		"github.com/bluenviron/gohlslib":                          "ingest/hls",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
 		"github.com/stretchr/testify":                             "origin/store/storetest",
 		"pgregory.net/rapid":                                      "",

@@ -118,6 +118,18 @@ test('shows what the node says, and hides the key until it is asked for', async 
   expect(server.requests.join(' ')).not.toContain(key);
 });
 
+test('shows the code for Larix when it is asked for', async () => {
+  await page.getByLabel('Encoder').first().selectOption('Larix');
+  const picture = page.getByRole('img', { name: /QR code that sets up Larix/ });
+  expect(await picture.count()).toBe(0);
+  await page.getByRole('button', { name: 'QR code', exact: true }).click();
+  await picture.waitFor();
+  expect((await picture.boundingBox())!.width).toBeGreaterThan(200);
+  await shootBoth('status-qr');
+  await page.getByRole('button', { name: 'Hide QR code' }).click();
+  expect(await picture.count()).toBe(0);
+});
+
 test('two encoders are shown apart, and the operator changes between them', async () => {
   const status = busy() as { streams: { input: object; inputs?: object }[] };
   const stream = status.streams[0]!;
