@@ -43,6 +43,7 @@ type Packager struct {
 	endings    map[string]int // of renditions that left this broadcast, by the name of their tracks
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
+	startedAt  time.Time          // since when
 	away       bool               // there is no publication, or none of its segments has begun: gaps are listed for all renditions
 	early      []media.AccessUnit // units that came before it was
 	arrived    time.Time          // when the units that are being placed came
@@ -71,7 +72,7 @@ func (p *Packager) Run(ctx context.Context) error {
 func (p *Packager) follow(ctx context.Context) error {
 	key := hub.Key{Stream: p.stream, Stage: p.config.Stage}
 	var last *hub.Publication
-	var patience <-chan time.Time
+	patience := p.resume(time.Now())
 	for {
 		pub, err := p.await(ctx, key, last, patience)
 		if err != nil {
@@ -166,6 +167,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 			r = newRendition(p.config, p.token)
 			r.base = base
 		}
+		r.config = p.config
 		delete(gone, t.Rendition)
 		if err := r.use(t); err != nil {
 			return err
@@ -188,13 +190,18 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	return nil
 }
 
-// resign gives the presentation a new generation if its renditions or their codecs have changed.
-func (p *Packager) resign() {
+// sign is what a player must load the stream anew for when it changes.
+func (p *Packager) sign() string {
 	signature := p.token
 	for _, r := range p.order {
 		signature += "|" + r.track.Rendition + "=" + r.mapped
 	}
-	if signature != p.signature {
+	return signature
+}
+
+// resign gives the presentation a new generation if its renditions or their codecs have changed.
+func (p *Packager) resign() {
+	if signature := p.sign(); signature != p.signature {
 		p.signature = signature
 		p.generation = max(p.generation+1, time.Now().UnixMilli())
 	}
@@ -264,7 +271,7 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 			number = max(number, o.number+1) // what is open is the last publication's
 		}
 	}
-	p.started, p.away = true, false
+	p.started, p.startedAt, p.away = true, time.Now(), false
 	p.beginAt(number)
 	early := p.early
 	p.early = nil
@@ -355,6 +362,9 @@ func (p *Packager) close(r *rendition) {
 	}
 	part := r.closePart()
 	segment := r.closeSegment()
+	if len(segment.Chunks) == 0 {
+		segment = nil // all of it was put before a restart
+	}
 	p.settleTarget(r)
 	r.trim()
 	p.put(r, part, segment, false)
@@ -393,7 +403,8 @@ func (p *Packager) reach(r *rendition, number int64) {
 // (RFC 8216bis, B.1), and players find what they ask for.
 func (p *Packager) put(r *rendition, part, segment *Object, ended bool) {
 	u := Update{
-		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment, Arrived: p.arrived,
+		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment,
+		Arrived: p.arrived, Lag: r.lag,
 	}
 	r.header = nil
 	if p.published {

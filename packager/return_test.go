@@ -138,6 +138,13 @@ func TestNextBroadcastIsToldApart(t *testing.T) {
 		require.GreaterOrEqual(t, after.DiscontinuitySequence, before.Segments[len(before.Segments)-1].Epoch)
 		token := func(uri string) string { return strings.SplitN(uri, "-", 2)[1] }
 		require.NotEqual(t, token(before.Segments[0].URI), token(after.Segments[0].URI))
+		headers := 0
+		for _, u := range s.sink.of("720p") {
+			if u.Header != nil {
+				headers++
+			}
+		}
+		require.Equal(t, 2, headers, "one for each broadcast: the sink may have forgotten the first")
 	})
 }
 
@@ -264,6 +271,20 @@ func TestLossJustAfterACut(t *testing.T) {
 					last = segment.DateTime
 				}
 			}
+		})
+	}
+}
+
+// Gaps are listed as late as media came. An encoder that is less late when it returns leaves more than a segment to list.
+func TestReturnWithLessLag(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		on(t, packager.Config{}, aligned, func(s *stage) {
+			w := s.show(film{aligned: aligned, late: 3 * time.Second})
+			w.play(16300 * time.Millisecond)
+			w.stop(hub.ErrLost)
+			time.Sleep(5 * time.Second)
+			s.show(film{aligned: aligned}).play(9 * time.Second)
+			require.Empty(t, s.faults(), "aligned=%v", aligned)
 		})
 	}
 }

@@ -191,7 +191,7 @@ func TestCertificateOfAServerMustBeGood(t *testing.T) {
 }
 
 func TestURLsThatAreRefused(t *testing.T) {
-	for _, bad := range []string{"rtmp://host", "rtmp://host/app", "rtmp:///app/name", "rtmp://user:pass@host/app/name", "http://host/app/name", "rtmp://host/app/" + strings.Repeat("a", 2000)} {
+	for _, bad := range []string{"rtmp://host", "rtmp://host/app", "rtmp:///app/name", "rtmp://user:pass@host/app/name", "http://host/app/name", "rtmp://host/app/" + strings.Repeat("a", 2*ingest.MaxKeySize)} {
 		u, err := url.Parse(bad)
 		require.NoError(t, err)
 		_, err = rtmp.NewCaller(u)

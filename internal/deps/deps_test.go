@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
@@ -33,8 +33,11 @@ var arrows = map[string]string{
 	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media internal/nal",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
-	"origin":               "packager internal/hls internal/media",
+	"origin":               "origin/store packager internal/hls internal/media",
 	"player":               "",
+
+	"origin/store":           "",
+	"origin/store/storetest": "origin/store",
 
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
@@ -55,6 +58,7 @@ var arrows = map[string]string{
 	"internal/nal":                 "internal/media",
 	"internal/telemetry":           "",
 	"internal/web":                 "",
+	"internal/certificate":         "",
 	"internal/deps":                "",
 
 	"e2e":         "",
@@ -187,7 +191,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "ingest/hls",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
-		"github.com/stretchr/testify":                             "",
+		"github.com/stretchr/testify":                             "origin/store/storetest",
 		"pgregory.net/rapid":                                      "",
 		"go.uber.org/goleak":                                      "",
 		"github.com/Eyevinn/mp4ff":                                "internal/cmaf/check internal/cmaf/check/cmaftest",

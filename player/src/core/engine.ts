@@ -267,12 +267,13 @@ export class Engine {
 
   private leaveHole(now: number): void {
     const details = this.hls?.latestLevelDetails;
-    if (!details || this.playhead.motion === 'paused' || this.video.seeking) {
+    if (!details || this.playhead.motion === 'paused') {
       return;
     }
     const target = jumpTarget({
       time: this.video.currentTime,
       stalledFor: this.playhead.stalledFor(now),
+      seeking: this.video.seeking,
       buffered: spansOf(this.video.buffered),
       listed: listedMedia(details),
       livePosition: livePosition(details, this.latencyControl.target),

@@ -169,3 +169,12 @@ test('an empty node says so', async () => {
   await page.getByText('rehearsal').first().waitFor({ state: 'detached' });
   await shootBoth('status-empty');
 });
+
+test('says that the disk is behind', async () => {
+  server.api['/api/v1/status'] = { now: Date.now(), streams: [], attempts: [], disk: { waiting: 7e6, problem: 'no space left on device' } };
+  const alert = page.getByRole('alert').filter({ visible: true });
+  await expect.poll(() => alert.textContent()).toContain('no space left on device');
+  expect(await alert.textContent()).toContain('7.0 MB');
+  server.api['/api/v1/status'] = { now: Date.now(), streams: [], attempts: [], disk: { waiting: 0 } };
+  await alert.waitFor({ state: 'detached' });
+});

@@ -5,6 +5,8 @@ export interface Status {
   now?: number;
   node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
   capacity?: { pixelsPerSecond?: number; preset?: string };
+  /** Where everything is kept; a problem means that what is listed is in memory alone. */
+  disk?: { bytes?: number; waiting?: number; lost?: number; problem?: string };
   streams?: Stream[];
   attempts?: Attempt[];
 }
