@@ -40,7 +40,7 @@ type Packager struct {
 	published  bool   // every rendition has had a whole segment in this broadcast
 	order      []*rendition
 	byName     map[string]*rendition
-	endings    map[string]int // of renditions that left this broadcast, by the name of their tracks
+	lives      map[string]int // by the name of a track: which life its next rendition is in; 1 where there is none
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
 	startedAt  time.Time          // since when
@@ -56,7 +56,7 @@ type Packager struct {
 func New(c Config, stream string, h *hub.Hub, sink Sink, log *slog.Logger) *Packager {
 	return &Packager{
 		config: c.withDefaults(), stream: stream, hub: h, sink: sink, log: log.With("stream", stream),
-		state: Idle, byName: make(map[string]*rendition),
+		state: Idle, byName: make(map[string]*rendition), lives: make(map[string]int),
 	}
 }
 
@@ -148,7 +148,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		p.token = strconv.FormatInt(pub.ID, 36)
 		p.since = time.Now().UTC()
 		p.state, p.published = Starting, false
-		p.endings = make(map[string]int)
+		clear(p.lives)
 		for _, r := range p.byName {
 			r.forget()
 			r.token = p.token
@@ -158,14 +158,10 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	p.byName, p.byTrack, p.order = make(map[string]*rendition), make(map[int]*rendition), nil
 	p.lead = lead{}
 	for _, t := range pub.Tracks {
-		base := t.Rendition
-		if n := p.endings[base]; n > 0 { // a playlist that has ended does not go on: what comes back has one of its own
-			t.Rendition += "-" + strconv.Itoa(n+1)
-		}
+		t.Rendition = lifeName(t.Rendition, max(1, p.lives[t.Rendition]))
 		r := gone[t.Rendition]
 		if r == nil {
 			r = newRendition(p.config, p.token)
-			r.base = base
 		}
 		r.config = p.config
 		delete(gone, t.Rendition)
@@ -179,9 +175,9 @@ func (p *Packager) begin(pub *hub.Publication) error {
 			p.lead.leader = r
 		}
 	}
-	for _, r := range gone {
+	for name, r := range gone {
 		p.put(r, nil, nil, true)
-		p.endings[r.base]++
+		p.ended(name)
 	}
 	p.started, p.early, p.forced = false, nil, false
 	p.resign()

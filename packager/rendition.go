@@ -16,7 +16,6 @@ import (
 // caller's decision (see cut.go).
 type rendition struct {
 	config  Config
-	base    string // name of its tracks; the rendition's own is longer where it has come back
 	token   string // makes object names unique across broadcasts and restarts
 	track   media.Track
 	segment int64 // nominal segment duration in ticks of the track

@@ -57,8 +57,15 @@ func (p *Packager) resume(now time.Time) <-chan time.Time {
 		}
 		p.byName[d.Track.Rendition] = r
 		p.order = append(p.order, r)
-		if d.Track.Kind() == media.Video && !d.Track.Aligned {
+		if d.Track.Kind() == media.Video && !d.Track.Aligned && p.lead.leader == nil {
 			p.lead.leader = r
+		}
+	}
+	for name := range past.Renditions {
+		if p.byName[name] == nil {
+			p.ended(name)
+		} else if track, life := lifeOf(name); life > p.lives[track] {
+			p.lives[track] = life
 		}
 	}
 	p.signature = p.sign()

@@ -119,3 +119,45 @@ func TestPicturesOfTheBroadcasterComeAndGo(t *testing.T) {
 		require.NotContains(t, s.newest("1080p")+s.newest("720p"), "GAP")
 	})
 }
+
+// A server that was killed goes on with the pictures of the broadcaster, cut by the same one, and knows which have ended.
+func TestPicturesOfTheBroadcasterGoOnAfterARestart(t *testing.T) {
+	on(t, packager.Config{}, false, func(s *stage) {
+		f := film{videos: ownLadder, late: 40 * time.Millisecond}
+		s.show(f).play(13 * time.Second)
+		s.restart(packager.Config{}, 3*time.Second)
+		time.Sleep(700 * time.Millisecond)
+		s.show(f).play(12 * time.Second)
+		require.Empty(t, s.faults(late...))
+		require.Len(t, s.sink.presented().Multivariant.Variants, 3)
+	})
+}
+
+func TestPlaylistThatHasEndedStaysSoAfterARestart(t *testing.T) {
+	all, less := film{videos: ownLadder}, film{videos: ownLadder[:2]}
+	names := func(s *stage) (out []string) {
+		for _, r := range s.sink.presented().Renditions {
+			out = append(out, r.Track.Rendition)
+		}
+		return out
+	}
+	on(t, packager.Config{}, false, func(s *stage) {
+		s.show(all).play(9 * time.Second)
+		s.show(less).play(9 * time.Second)
+		require.True(t, s.parsed("360p").Ended)
+		s.restart(packager.Config{}, time.Second)
+		time.Sleep(700 * time.Millisecond)
+		s.show(all).play(9 * time.Second)
+		require.Equal(t, []string{"1080p", "720p", "360p_2", "audio"}, names(s))
+		require.True(t, s.parsed("360p").Ended)
+
+		s.restart(packager.Config{}, time.Second)
+		time.Sleep(700 * time.Millisecond)
+		s.show(all).play(9 * time.Second)
+		require.Equal(t, []string{"1080p", "720p", "360p_2", "audio"}, names(s), "it goes on under the name it has")
+		s.show(less).play(9 * time.Second) // nobody has counted its end yet in this life
+		require.True(t, s.parsed("360p_2").Ended)
+		s.show(all).play(9 * time.Second)
+		require.Equal(t, []string{"1080p", "720p", "360p_3", "audio"}, names(s))
+	})
+}

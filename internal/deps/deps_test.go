@@ -191,6 +191,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
 		"github.com/bluenviron/gohlslib":                          "ingest/hls",
+		"github.com/bluenviron/gortmplib":                         "",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
 		"github.com/stretchr/testify":                             "origin/store/storetest",
 		"pgregory.net/rapid":                                      "",
