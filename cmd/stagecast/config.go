@@ -64,6 +64,7 @@ type AuthConfig struct {
 type TLSConfig struct {
 	Certificate string `type:"path" help:"PEM file with the certificate chain; taken again when it changes."`
 	Key         string `type:"path" help:"PEM file with its private key."`
+	ACME        string `name:"acme" help:"Names of this server, NAME,NAME: their certificate is obtained and renewed by itself, and you agree to the authority's terms. Also email=ADDRESS for its warnings, and ca=URL of another directory. Ports 80 or 443 must lead here."`
 }
 
 // AdminConfig is the operator's door.
@@ -127,6 +128,9 @@ func (c *Config) Validate() error {
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return errors.New("tls.certificate and tls.key go together: give both or none")
+	}
+	if c.TLS.ACME != "" && c.TLS.Certificate != "" {
+		return errors.New("tls.acme obtains the certificate that tls.certificate would be: give one of them")
 	}
 	if c.HLS.Window < 12*time.Second || c.HLS.Window > 24*time.Hour {
 		return errors.New("hls.window must be between 12s and 24h")

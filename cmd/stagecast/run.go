@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"strings"
@@ -29,6 +30,7 @@ import (
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/certificate"
+	"github.com/stagecast/stagecast/internal/certificate/acme"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/telemetry"
@@ -51,8 +53,9 @@ type server struct {
 	token    string
 	pulls    []*pull.Pull
 
-	tls         *tls.Config // nil: no certificate
-	certificate *certificate.Files
+	tls         *tls.Config        // nil: no certificate
+	certificate *certificate.Files // of one of the two
+	acme        *acme.Manager
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
@@ -102,6 +105,15 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		}
 		s.certificate, s.tls = files, files.Config()
 		s.registry.MustRegister(files.Collector())
+	}
+	if c.TLS.ACME != "" {
+		names, err := acme.Parse(c.TLS.ACME)
+		if err != nil {
+			return nil, err
+		}
+		s.acme = acme.New(names, filepath.Join(c.Data, "certificates"), log)
+		s.tls = s.acme.TLS()
+		s.registry.MustRegister(s.acme.Collector())
 	}
 	publishers, err := s.publishers()
 	if err != nil {
@@ -354,6 +366,9 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if s.certificate != nil {
 		g.Go(func() error { return s.certificate.Run(down) })
 	}
+	if s.acme != nil {
+		g.Go(func() error { return s.acme.Run(down) })
+	}
 	g.Go(func() error { return boundGarbage(up) })
 	g.Go(func() error { return s.gate.Run(up) })
 	if l.srt != nil {
@@ -364,7 +379,11 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		g.Go(func() error { return p.Run(up, s.gate, s.log) })
 	}
 	s.serveWHIP(g, up, l.webrtc)
-	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
+	plain := s.viewers()
+	if s.acme != nil {
+		plain = s.acme.Challenges(plain)
+	}
+	s.serveHTTP(g, down, "viewers", l.http, nil, plain)
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
 	}

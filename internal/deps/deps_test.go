@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/certificate/acme internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
@@ -59,6 +59,7 @@ var arrows = map[string]string{
 	"internal/telemetry":           "",
 	"internal/web":                 "",
 	"internal/certificate":         "",
+	"internal/certificate/acme":    "internal/certificate",
 	"internal/deps":                "",
 
 	"e2e":         "",
