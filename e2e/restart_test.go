@@ -203,7 +203,7 @@ func TestKilled(t *testing.T) {
 	for name, c := range map[string]struct {
 		args   []string
 		rounds int
-	}{"passed on": {[]string{"--ladder", "off"}, 15}, "ladder": {nil, 5}} {
+	}{"passed on": {[]string{"--ladder", "off"}, 7}, "ladder": {nil, 4}} {
 		t.Run(name, func(t *testing.T) {
 			h := build(t, c.args...)
 			h.publish(liveKey, programme{})
