@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -18,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type authority struct {
 	root      string       // file with the certificate of its own HTTPS server
 	client    *http.Client // knows that
 	manage    string
+	stop      func()
 }
 
 // startAuthority has names checked at the given ports of this machine.
@@ -65,9 +67,12 @@ func startAuthority(t *testing.T, httpPort, tlsPort int) *authority {
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	a.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+	})
+	t.Cleanup(func() {
+		a.stop()
 		if t.Failed() {
 			t.Logf("the authority said:\n%s", said.tail(20))
 		}
@@ -122,43 +127,82 @@ func portOf(t *testing.T, address string) int {
 	return a.Port
 }
 
-// TestCertificateObtained has the server get its own certificate, and publishes and watches over it.
-func TestCertificateObtained(t *testing.T) {
-	plain, https, rtmps := freeTCP(t), freeTCP(t), freeTCP(t)
-	a := startAuthority(t, portOf(t, plain), portOf(t, https))
-	t.Setenv("SSL_CERT_FILE", a.root)
-	s := start(t, "--tls.acme", "localhost,email=ops@example.org,ca="+a.directory,
-		"--http.address", plain+",tls://"+https, "--rtmp.address", "127.0.0.1:0,tls://"+rtmps)
-	root, err := a.get(a.manage + "/roots/0")
-	require.NoError(t, err)
+// secureClient is an HTTP client that trusts a root alone, as one that types the name localhost.
+func secureClient(root []byte) *http.Client {
 	pool := x509.NewCertPool()
-	require.True(t, pool.AppendCertsFromPEM(root))
-	client := &http.Client{Transport: &http.Transport{
+	pool.AppendCertsFromPEM(root)
+	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12}, DisableKeepAlives: true, ForceAttemptHTTP2: true,
 	}}
-	var last error
-	ok := func() bool {
-		resp, err := client.Get("https://" + https + "/healthz")
-		if last = err; err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		return resp.StatusCode == http.StatusOK && resp.ProtoMajor == 2
-	}
-	await(t, "viewers are served over the certificate", ok)
-	require.NoError(t, last)
+}
 
-	s.client(liveKey, "ffmpeg", append(programme{}.arguments(), "-flvflags", "no_duration_filesize", "-f", "flv", "rtmps://"+rtmps+"/live/"+liveKey)...)
-	s.awaitLive("live")
-	in := s.input("live")
-	require.NotNil(t, in)
-	assert.Equal(t, "rtmps", in.Protocol)
-	metrics := &bytes.Buffer{}
-	resp, err := http.Get(s.adminURL("/metrics"))
-	require.NoError(t, err)
+// servesHTTP2 reports whether a server answers over HTTP/2 with a certificate that the client trusts.
+func servesHTTP2(c *http.Client, address string) bool {
+	resp, err := c.Get("https://" + address + "/healthz")
+	if err != nil {
+		return false
+	}
 	defer resp.Body.Close()
-	_, err = metrics.ReadFrom(resp.Body)
-	require.NoError(t, err)
-	assert.Contains(t, metrics.String(), `stagecast_tls_certificate_end_time_seconds{name="localhost"}`)
+	return resp.StatusCode == http.StatusOK && resp.ProtoMajor == 2
+}
+
+// TestCertificateObtained has the server get its own certificate by each of the two ways, and publishes and watches over it.
+func TestCertificateObtained(t *testing.T) {
+	for _, way := range []string{"HTTP", "TLS"} {
+		t.Run(way, func(t *testing.T) {
+			plain, https, rtmps, closed := freeTCP(t), freeTCP(t), freeTCP(t), freeTCP(t)
+			http01, tlsALPN01 := plain, closed
+			if way == "TLS" {
+				http01, tlsALPN01 = closed, https
+			}
+			a := startAuthority(t, portOf(t, http01), portOf(t, tlsALPN01))
+			t.Setenv("SSL_CERT_FILE", a.root)
+			args := []string{"--tls.acme", "localhost,email=ops@example.org,ca=" + a.directory, "--data", t.TempDir(),
+				"--http.address", plain + ",tls://" + https, "--rtmp.address", "127.0.0.1:0,tls://" + rtmps}
+			s := start(t, args...)
+			root, err := a.get(a.manage + "/roots/0")
+			require.NoError(t, err)
+			client := secureClient(root)
+			await(t, "viewers are served over the certificate", func() bool { return servesHTTP2(client, https) })
+
+			s.client(liveKey, "ffmpeg", append(programme{}.arguments(), "-flvflags", "no_duration_filesize", "-f", "flv", "rtmps://"+rtmps+"/live/"+liveKey)...)
+			s.awaitLive("live")
+			in := s.input("live")
+			require.NotNil(t, in)
+			assert.Equal(t, "rtmps", in.Protocol)
+			assert.Contains(t, s.metrics(), `stagecast_tls_certificate_end_time_seconds{name="localhost"}`)
+			s.stop()
+
+			a.stop() // what has been obtained is kept
+			s = start(t, args...)
+			await(t, "viewers are served over the certificate again", func() bool { return servesHTTP2(client, https) })
+			s.stop()
+		})
+	}
+}
+
+// TestCertificateNotObtained has a server without a certificate serve all the same, and say what is the matter.
+func TestCertificateNotObtained(t *testing.T) {
+	https, rtmps := freeTCP(t), freeTCP(t)
+	s := start(t, "--tls.acme", "localhost,ca=https://"+freeTCP(t)+"/dir",
+		"--http.address", "127.0.0.1:0,tls://"+https, "--rtmp.address", "127.0.0.1:0,tls://"+rtmps)
+	s.publish(liveKey, programme{})
+	s.awaitLive("live")
+	s.client(otherKey, "ffmpeg", append(programme{}.arguments(), "-f", "flv", "rtmps://"+rtmps+"/live/"+otherKey)...)
+	await(t, "the journal says that there is no certificate yet", func() bool {
+		for _, a := range s.operator().Attempts {
+			if a.Protocol == "rtmps" && strings.Contains(a.Detail, "has not been obtained yet") {
+				return true
+			}
+		}
+		return false
+	})
+	_, err := tls.Dial("tcp", https, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
+	require.Error(t, err)
+	await(t, "the log says why and what to do", func() bool {
+		log := s.log.String()
+		return strings.Contains(log, "certificate not obtained") && strings.Contains(log, "Have localhost lead to this machine") &&
+			strings.Contains(log, "TLS connections are refused")
+	})
 	s.stop()
 }

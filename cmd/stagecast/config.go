@@ -17,6 +17,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/internal/certificate/acme"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
 )
@@ -131,6 +132,23 @@ func (c *Config) Validate() error {
 	}
 	if c.TLS.ACME != "" && c.TLS.Certificate != "" {
 		return errors.New("tls.acme obtains the certificate that tls.certificate would be: give one of them")
+	}
+	if c.TLS.Certificate+c.TLS.ACME != "" && c.HTTP.Address.TLS+c.RTMP.Address.TLS+c.RTSP.Address.TLS == "" {
+		return errors.New("a certificate is of no use: none of http.address, rtmp.address and rtsp.address has a tls://")
+	}
+	if c.TLS.ACME != "" {
+		if _, err := acme.Parse(c.TLS.ACME); err != nil {
+			return err
+		}
+	}
+	if _, err := auth.ParseAllow(c.Auth.Allow); err != nil {
+		return fmt.Errorf("auth.allow: %w", err)
+	}
+	if err := auth.CheckURL(c.Auth.Webhook); c.Auth.Webhook != "" && err != nil {
+		return fmt.Errorf("auth.webhook: %w", err)
+	}
+	if err := auth.CheckURL(c.Auth.JWT); strings.Contains(c.Auth.JWT, "://") && err != nil {
+		return fmt.Errorf("auth.jwt: %w", err)
 	}
 	if c.HLS.Window < 12*time.Second || c.HLS.Window > 24*time.Hour {
 		return errors.New("hls.window must be between 12s and 24h")

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"strings"
@@ -29,8 +28,6 @@ import (
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
-	"github.com/stagecast/stagecast/internal/certificate"
-	"github.com/stagecast/stagecast/internal/certificate/acme"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/telemetry"
@@ -52,10 +49,7 @@ type server struct {
 	names    []string
 	token    string
 	pulls    []*pull.Pull
-
-	tls         *tls.Config        // nil: no certificate
-	certificate *certificate.Files // of one of the two
-	acme        *acme.Manager
+	tls      secure
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
@@ -98,22 +92,8 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	if err := s.preparePulls(); err != nil {
 		return nil, err
 	}
-	if c.TLS.Certificate != "" {
-		files, err := certificate.Load(c.TLS.Certificate, c.TLS.Key, log)
-		if err != nil {
-			return nil, err
-		}
-		s.certificate, s.tls = files, files.Config()
-		s.registry.MustRegister(files.Collector())
-	}
-	if c.TLS.ACME != "" {
-		names, err := acme.Parse(c.TLS.ACME)
-		if err != nil {
-			return nil, err
-		}
-		s.acme = acme.New(names, filepath.Join(c.Data, "certificates"), log)
-		s.tls = s.acme.TLS()
-		s.registry.MustRegister(s.acme.Collector())
+	if err := s.prepareTLS(); err != nil {
+		return nil, err
 	}
 	publishers, err := s.publishers()
 	if err != nil {
@@ -229,6 +209,7 @@ type listeners struct {
 	rtspUDP                                      *rtsp.UDP
 	srt                                          *srt.Server // nil: none
 	webrtc                                       *whip.Ports
+	challenges                                   net.Listener // nil: none
 }
 
 func (l *listeners) close() {
@@ -241,7 +222,7 @@ func (l *listeners) close() {
 	if l.rtspUDP != nil {
 		l.rtspUDP.Close()
 	}
-	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.rtsp, l.rtsps, l.http, l.https, l.admin} {
+	for _, one := range []net.Listener{l.rtmp, l.rtmps, l.rtsp, l.rtsps, l.http, l.https, l.admin, l.challenges} {
 		if one != nil {
 			one.Close()
 		}
@@ -265,7 +246,7 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		{&l.https, "http.address", s.config.HTTP.Address.TLS, true},
 		{&l.admin, "admin.address", s.config.Admin.Address, false},
 	} {
-		if p.tls && s.tls == nil || p.address == "" {
+		if p.tls && s.tls.doors == nil || p.address == "" {
 			continue
 		}
 		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
@@ -275,6 +256,7 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		}
 		*p.to = opened
 	}
+	s.listenForChallenges(ctx, l)
 	if l.rtsp != nil && s.config.RTSP.Address.UDP != "" {
 		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.Address.UDP)
 		if err != nil {
@@ -355,20 +337,15 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	s.origin.Abandon()
 	s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
 	if l.rtmps != nil {
-		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
+		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls.doors})
 	}
 	if l.rtsp != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP, Plain: s.asksOthers()})
 	}
 	if l.rtsps != nil {
-		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls, Plain: s.asksOthers()})
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls.doors, Plain: s.asksOthers()})
 	}
-	if s.certificate != nil {
-		g.Go(func() error { return s.certificate.Run(down) })
-	}
-	if s.acme != nil {
-		g.Go(func() error { return s.acme.Run(down) })
-	}
+	s.serveTLS(g, down, l)
 	g.Go(func() error { return boundGarbage(up) })
 	g.Go(func() error { return s.gate.Run(up) })
 	if l.srt != nil {
@@ -380,12 +357,12 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	}
 	s.serveWHIP(g, up, l.webrtc)
 	plain := s.viewers()
-	if s.acme != nil {
-		plain = s.acme.Challenges(plain)
+	if s.tls.acme != nil {
+		plain = s.tls.acme.Challenges(plain)
 	}
 	s.serveHTTP(g, down, "viewers", l.http, nil, plain)
 	if l.https != nil {
-		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
+		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls.https, s.viewers())
 	}
 	s.serveHTTP(g, down, "admin", l.admin, nil, s.admin(l))
 	if s.config.Demo {

@@ -49,7 +49,7 @@ type KeySet struct {
 func NewKeySet(from string, log *slog.Logger) (*KeySet, error) {
 	s := &KeySet{from: from, remote: strings.Contains(from, "://"), log: log, now: time.Now}
 	if s.remote {
-		if err := checkURL(from); err != nil {
+		if err := CheckURL(from); err != nil {
 			return nil, err
 		}
 		s.client = newClient(fetchWithin)
@@ -193,8 +193,8 @@ func parseKeySet(text []byte, secrets bool) (keys []jose.JSONWebKey, err error) 
 	return keys, nil
 }
 
-// checkURL takes https, and http to this machine.
-func checkURL(text string) error {
+// CheckURL takes https, and http to this machine.
+func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return errors.New("this is no URL")

@@ -48,7 +48,7 @@ type Answer struct {
 
 // NewWebhook asks an https URL; http is for loopback alone.
 func NewWebhook(to string) (*Webhook, error) {
-	if err := checkURL(to); err != nil {
+	if err := CheckURL(to); err != nil {
 		return nil, err
 	}
 	return &Webhook{url: to, client: newClient(hookWithin), places: make(chan struct{}, hookAtOnce), within: hookWithin}, nil
