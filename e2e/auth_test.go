@@ -68,16 +68,21 @@ func TestWebhook(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var q auth.Question
 		_ = json.NewDecoder(r.Body).Decode(&q)
-		if _, password, _ := r.BasicAuth(); password != "hook-secret" || q.Key != "member-17" {
+		stream := map[string]string{"member-16": "live", "member-17": "other", "member-19": "third"}[q.Key]
+		if _, password, _ := r.BasicAuth(); password != "hook-secret" || stream == "" {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(auth.Answer{Stream: "other"})
+		_ = json.NewEncoder(w).Encode(auth.Answer{Stream: stream})
 	}))
 	defer hook.Close()
 	s := start(t, "--auth.webhook", strings.Replace(hook.URL, "http://", "http://stagecast:hook-secret@", 1))
 	s.publishRTSP("tcp", "other", "member-17", programme{}) // which has to send the key itself for this
-	s.awaitLive("other")
+	s.publish("member-16", programme{})
+	s.publishSRT(s.srt, "member-19", programme{})
+	for _, stream := range []string{"other", "live", "third"} {
+		s.awaitLive(stream)
+	}
 	s.publish("member-18", programme{})
 	await(t, "the one it does not know is refused", func() bool {
 		for _, a := range s.operator().Attempts {

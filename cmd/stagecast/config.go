@@ -25,7 +25,7 @@ import (
 // Config is every key there is. Each is a line of the file, an environment variable (STAGECAST_ and the path in capitals)
 // and a flag; a flag beats the environment, which beats the file.
 type Config struct {
-	Data    string `default:"./data" help:"Directory for stream keys, the operator's token, and media."`
+	Data    string `default:"./data" help:"Directory for stream keys, the operator's token, certificates, and media."`
 	Disk    string `default:"20GB" help:"What DATA/media may take: 500MB, 20GB. What is listed survives the end of the process; with 20GB,sync also a loss of power; 0 keeps everything in memory."`
 	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. A stream may have several, and a key an end: NAME=KEY@2026-12-31. NAME/backup=KEY is for its second encoder, which stands by. Without it they are kept in DATA/streams."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`

@@ -111,9 +111,11 @@ func statusOf(r ingest.Reason) base.StatusCode {
 	switch r {
 	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired, ingest.ReasonKeyInURL:
 		return base.StatusUnauthorized
+	case ingest.ReasonNotAllowed:
+		return base.StatusForbidden
 	case ingest.ReasonBadName:
 		return base.StatusNotFound
-	case ingest.ReasonTooMany, ingest.ReasonTooManyAttempts, ingest.ReasonShutdown:
+	case ingest.ReasonTooMany, ingest.ReasonTooManyAttempts, ingest.ReasonShutdown, ingest.ReasonAuthUnavailable:
 		return base.StatusServiceUnavailable
 	case ingest.ReasonUnsupported, ingest.ReasonBadMedia:
 		return base.StatusUnsupportedMediaType

@@ -13,6 +13,7 @@ import (
 func TestRefusalsOfTheGateHaveAStatus(t *testing.T) {
 	for _, r := range []ingest.Reason{
 		ingest.ReasonWrongKey, ingest.ReasonKeyExpired, ingest.ReasonTooManyAttempts, ingest.ReasonTooMany, ingest.ReasonShutdown,
+		ingest.ReasonNotAllowed, ingest.ReasonAuthUnavailable,
 	} {
 		answer := refusal(&ingest.Error{Reason: r})
 		require.NotEqual(t, base.StatusInternalServerError, answer.StatusCode, r)

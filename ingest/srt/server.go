@@ -192,6 +192,8 @@ func rejection(err error) gosrt.RejectionReason {
 	switch ingest.ReasonOf(err) {
 	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired:
 		return gosrt.REJX_UNAUTHORIZED
+	case ingest.ReasonNotAllowed:
+		return gosrt.REJX_FORBIDDEN
 	case ingest.ReasonWrongSecret:
 		return gosrt.REJ_BADSECRET
 	case ingest.ReasonBadName:
@@ -204,7 +206,7 @@ func rejection(err error) gosrt.RejectionReason {
 		return gosrt.REJX_OVERLOAD
 	case ingest.ReasonBadHandshake:
 		return gosrt.REJ_VERSION
-	case ingest.ReasonShutdown:
+	case ingest.ReasonShutdown, ingest.ReasonAuthUnavailable:
 		return gosrt.REJX_DOWN
 	}
 	return gosrt.REJX_ISE

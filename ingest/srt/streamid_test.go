@@ -58,7 +58,7 @@ func TestRejectionCodes(t *testing.T) {
 	for reason, code := range map[ingest.Reason]int{
 		ingest.ReasonWrongKey: 1401, ingest.ReasonWrongSecret: 1010, ingest.ReasonBadName: 1400, ingest.ReasonNotPublishing: 1405,
 		ingest.ReasonUnsupported: 1415, ingest.ReasonTooMany: 1402, ingest.ReasonBadHandshake: 1008, ingest.ReasonShutdown: 1503,
-		ingest.ReasonInternal: 1500,
+		ingest.ReasonInternal: 1500, ingest.ReasonNotAllowed: 1403, ingest.ReasonAuthUnavailable: 1503,
 	} {
 		require.EqualValues(t, code, rejection(&ingest.Error{Reason: reason}), reason)
 	}

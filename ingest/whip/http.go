@@ -73,9 +73,11 @@ func statusOf(r ingest.Reason) int {
 	switch r {
 	case ingest.ReasonWrongKey, ingest.ReasonKeyExpired:
 		return http.StatusUnauthorized
+	case ingest.ReasonNotAllowed:
+		return http.StatusForbidden
 	case ingest.ReasonTooManyAttempts:
 		return http.StatusTooManyRequests
-	case ingest.ReasonTooMany, ingest.ReasonShutdown:
+	case ingest.ReasonTooMany, ingest.ReasonShutdown, ingest.ReasonAuthUnavailable:
 		return http.StatusServiceUnavailable
 	case ingest.ReasonBadName:
 		return http.StatusNotFound

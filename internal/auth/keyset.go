@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,31 +167,42 @@ func parseKeySet(text []byte, secrets bool) (keys []jose.JSONWebKey, err error) 
 	if len(text) > keySetBytes {
 		return nil, fmt.Errorf("the set of keys has more than %d bytes", keySetBytes)
 	}
-	var set jose.JSONWebKeySet
+	var set struct{ Keys []json.RawMessage }
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, errors.New("this is no JWKS") // the error could hold some of a secret
 	}
-	for _, k := range set.Keys {
-		secret, symmetric := k.Key.([]byte)
-		usable := k.Valid()
-		if symmetric {
-			usable = secrets && len(secret) >= secretBytes
-		}
-		if !usable || k.Use != "" && k.Use != "sig" {
+	if len(set.Keys) > keySetKeys {
+		return nil, fmt.Errorf("the JWKS has more than %d keys", keySetKeys)
+	}
+	for _, one := range set.Keys {
+		var k jose.JSONWebKey
+		// RFC 7517, 5: "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" (key type) values that are not
+		// understood by them, that are missing required members, or for which values are out of the supported ranges."
+		if json.Unmarshal(one, &k) != nil || k.Use != "" && k.Use != "sig" {
 			continue
 		}
 		if _, private := k.Key.(crypto.Signer); private {
 			return nil, errors.New("the JWKS has a private key: give the public ones")
 		}
-		keys = append(keys, k)
+		if strong(k, secrets) {
+			keys = append(keys, k)
+		}
 	}
-	switch {
-	case len(keys) == 0:
-		return nil, errors.New("the JWKS has no key for signatures")
-	case len(keys) > keySetKeys:
-		return nil, fmt.Errorf("the JWKS has more than %d keys", keySetKeys)
+	if len(keys) == 0 {
+		return nil, errors.New("the JWKS has no key for signatures, or none that is long enough")
 	}
 	return keys, nil
+}
+
+// strong reports whether a key may be relied on (RFC 7518, 3.2 and 3.3: "A key of size 2048 bits or larger MUST be used").
+func strong(k jose.JSONWebKey, secrets bool) bool {
+	switch key := k.Key.(type) {
+	case []byte:
+		return secrets && len(key) >= secretBytes
+	case *rsa.PublicKey:
+		return key.N.BitLen() >= 2048 && k.Valid()
+	}
+	return k.Valid()
 }
 
 // CheckURL takes https, and http to this machine.

@@ -2,13 +2,14 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/stagecast/stagecast/ingest"
 )
 
 // Publishers decides who may publish, in this order: keys that are configured, tokens, the webhook. What the first of them
-// opens is open. Tokens and Hook may be nil.
+// opens is open. A token that is not good is the webhook's to judge, where there is one. Tokens and Hook may be nil.
 type Publishers struct {
 	Keys    *Keys
 	Streams []string // that there are: nobody else opens another
@@ -50,5 +51,8 @@ func (p *Publishers) known(answer string, r ingest.Request) (string, error) {
 			return answer, nil
 		}
 	}
-	return "", ingest.Errorf(ingest.ReasonBadName, "there is no stream of the name that it opens")
+	return "", &ingest.Error{
+		Reason: ingest.ReasonBadName, Err: errors.New("there is no stream of the name that it opens"),
+		Fix: "Add the stream to streams, or have the token or the webhook name one that is there.",
+	}
 }

@@ -202,6 +202,42 @@ func TestSecretsSignOnlyWhereTheyAreInAFile(t *testing.T) {
 	require.ErrorContains(t, err, "private key")
 }
 
+// A provider may have keys for other purposes, or of kinds that we do not know, in the same set.
+func TestKeysThatAreOfNoUseAreLeftOut(t *testing.T) {
+	mine := newIssuer(t, "a")
+	var set struct{ Keys []json.RawMessage }
+	require.NoError(t, json.Unmarshal(public(t, mine), &set))
+	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that is what it is about
+	require.NoError(t, err)
+	weak := &issuer{t, "weak", jose.RS256, short}
+	var weakSet struct{ Keys []json.RawMessage }
+	require.NoError(t, json.Unmarshal(public(t, weak), &weakSet))
+	for _, other := range append(weakSet.Keys, []json.RawMessage{
+		[]byte(`{"kty":"OKP","crv":"X25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`), []byte(`{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`),
+		[]byte(`{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}`), []byte(`{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}`), []byte(`{}`), []byte(`7`),
+	}...) {
+		text, err := json.Marshal(map[string]any{"keys": []json.RawMessage{other, set.Keys[0]}})
+		require.NoError(t, err)
+		keys, err := parseKeySet(text, false)
+		require.NoError(t, err, "%s", other)
+		require.Len(t, keys, 1, "%s", other)
+		require.Equal(t, "a", keys[0].KeyID)
+	}
+	_, err = parseKeySet(public(t, weak), false)
+	require.ErrorContains(t, err, "long enough")
+}
+
+func TestRefusedTokensSayWhatATokenNeeds(t *testing.T) {
+	mine := newIssuer(t, "a")
+	p := tokens(t, public(t, mine))
+	for name, claims := range map[string]map[string]any{
+		"over": with(map[string]any{"exp": 1}), "to watch": with(map[string]any{"scope": nil}), "of another": with(map[string]any{"stream": "third"}),
+	} {
+		_, err := p.Authorize(context.Background(), ingest.Request{Key: mine.sign(claims)})
+		require.Contains(t, ingest.FixOf(err), "token", name)
+	}
+}
+
 func TestKeysAreFetchedAnewWhenATokenNamesAnother(t *testing.T) {
 	first, second := newIssuer(t, "1"), newIssuer(t, "2")
 	var set atomic.Value
@@ -376,7 +412,8 @@ func TestBrokenWebhooks(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
 	defer elsewhere.Close()
 	for name, h := range map[string]http.HandlerFunc{
-		"error": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+		"error":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+		"missing": http.NotFound, // no answer about a key: the URL is mistyped
 		"redirects": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		},
@@ -401,6 +438,30 @@ func TestBrokenWebhooks(t *testing.T) {
 		_, err := NewWebhook(bad)
 		require.Error(t, err, bad)
 	}
+}
+
+// More questions than it is asked at once wait, and those that have waited too long are refused by name.
+func TestABusyWebhook(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	p := hooked(t, func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-release
+	})
+	p.Hook.places = make(chan struct{}, 1)
+	question := ingest.Request{Stream: "live", Key: "some-key"}
+	first := make(chan error, 1)
+	go func() {
+		_, err := p.Authorize(context.Background(), question)
+		first <- err
+	}()
+	<-asked
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := p.Authorize(gone, question)
+	require.Equal(t, ingest.ReasonAuthUnavailable, ingest.ReasonOf(err))
+	require.ErrorContains(t, err, "busy")
+	close(release)
+	require.NoError(t, <-first)
 }
 
 func TestAddresses(t *testing.T) {
@@ -447,6 +508,14 @@ func TestPullsCostNoAttempts(t *testing.T) {
 	}
 	_, reason := ask(a, ingest.Request{Remote: "192.0.2.1:554", Key: "right", Pulled: true})
 	require.Equal(t, ingest.ReasonUnpublished, reason)
+}
+
+func TestPullsOutlastTheirKey(t *testing.T) {
+	keys := NewKeys(Streams{{Stream: "live", Text: "old-key", Until: time.Unix(1, 0)}})
+	_, reason := ask(keys, ingest.Request{Key: "old-key"})
+	require.Equal(t, ingest.ReasonKeyExpired, reason)
+	stream, _ := ask(keys, ingest.Request{Stream: "live", Key: "old-key", Pulled: true})
+	require.Equal(t, "live", stream)
 }
 
 func FuzzToken(f *testing.F) {

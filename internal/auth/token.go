@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func isToken(key string) bool { return strings.HasPrefix(key, "ey") && strings.C
 func (t *Tokens) open(ctx context.Context, key string) (string, error) {
 	token, err := jwt.ParseSigned(key, signatures)
 	if err != nil || len(token.Headers) != 1 {
-		return "", ingest.Errorf(ingest.ReasonWrongKey, "a token that is not signed, or not in a way that is taken")
+		return "", badToken("a token that is not signed, or not in a way that is taken")
 	}
 	c, err := t.verify(ctx, token)
 	if err != nil {
@@ -60,15 +61,15 @@ func (t *Tokens) open(ctx context.Context, key string) (string, error) {
 	now := t.now()
 	switch {
 	case c.Expiry == nil:
-		return "", ingest.Errorf(ingest.ReasonWrongKey, "a token without an end (exp)")
+		return "", badToken("a token without an end (exp)")
 	case now.After(c.Expiry.Time().Add(clockSkew)):
-		return "", ingest.Errorf(ingest.ReasonKeyExpired, "the token has ended (exp)")
+		return "", &ingest.Error{Reason: ingest.ReasonKeyExpired, Err: errors.New("the token has ended (exp)"), Fix: tokenFix}
 	case c.NotBefore != nil && now.Before(c.NotBefore.Time().Add(-clockSkew)):
-		return "", ingest.Errorf(ingest.ReasonWrongKey, "the token is not valid yet (nbf)")
+		return "", badToken("the token is not valid yet (nbf)")
 	case len(c.Claims.Audience) > 0 && !c.Claims.Audience.Contains(Audience):
-		return "", ingest.Errorf(ingest.ReasonWrongKey, "the token is for others (aud)")
+		return "", badToken("the token is for others (aud)")
 	case !slices.Contains(strings.Fields(c.Scope), "publish"):
-		return "", ingest.Errorf(ingest.ReasonWrongKey, "the token is not for publishing (scope)")
+		return "", badToken("the token is not for publishing (scope)")
 	case c.Stream == "":
 		c.Stream = c.Subject
 	}
@@ -89,5 +90,12 @@ func (t *Tokens) verify(ctx context.Context, token *jwt.JSONWebToken) (c claims,
 			return c, nil
 		}
 	}
-	return c, ingest.Errorf(ingest.ReasonWrongKey, "a token that no key of ours has signed")
+	return c, badToken("a token that no key of ours has signed")
+}
+
+const tokenFix = "Get a new token from whoever makes them. It needs exp, stream (or sub) and scope: publish."
+
+// badToken refuses as a wrong key does.
+func badToken(why string) error {
+	return &ingest.Error{Reason: ingest.ReasonWrongKey, Err: errors.New(why), Fix: tokenFix}
 }

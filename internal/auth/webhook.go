@@ -23,8 +23,8 @@ const (
 
 // Webhook asks another server who may publish, for each attempt anew. What it does not answer in time is refused.
 //
-// It is sent a Question by POST, and answers 2xx for yes, with an Answer where the question names no stream, and 401, 403 or
-// 404 for no. Any other answer is a failure. A user and a password in the URL are sent as such (HTTP Basic).
+// It is sent a Question by POST, and answers 2xx for yes, with an Answer where the question names no stream, and 401 or 403
+// for no. Any other answer is a failure. A user and a password in the URL are sent as such (HTTP Basic).
 type Webhook struct {
 	url    string
 	client *http.Client
@@ -83,7 +83,7 @@ func (w *Webhook) ask(ctx context.Context, r ingest.Request) (string, error) {
 
 func answer(resp *http.Response, stream string) (string, error) {
 	switch code := resp.StatusCode; {
-	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound:
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return "", ingest.Errorf(ingest.ReasonWrongKey, "the webhook answers %d", code)
 	case code < 200 || code > 299:
 		return "", ingest.Errorf(ingest.ReasonAuthUnavailable, "the webhook answers %d", code)

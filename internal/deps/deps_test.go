@@ -201,6 +201,9 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/yutopp/go-amf0":                               "ingest/rtmp/rtmptest",
 		"github.com/yutopp/go-flv":                                "",
 		"github.com/prometheus/client_golang/prometheus/promhttp": "cmd/stagecast",
+		"github.com/caddyserver/certmagic":                        "internal/certificate/acme",
+		"go.uber.org/zap":                                         "internal/certificate/acme",
+		"github.com/go-jose/go-jose":                              "internal/auth",
 	}
 	for _, p := range packages(t) {
 		for library, where := range only {
