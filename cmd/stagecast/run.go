@@ -161,7 +161,7 @@ func (s *server) publishers() (ingest.Authorizer, error) {
 		}
 	}
 	if c.JWT != "" {
-		keys, err := auth.NewKeySet(c.JWT)
+		keys, err := auth.NewKeySet(c.JWT, s.log)
 		if err != nil {
 			return nil, fmt.Errorf("auth.jwt: %w", err)
 		}

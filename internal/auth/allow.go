@@ -81,6 +81,9 @@ func (a *allowed) Authorize(ctx context.Context, r ingest.Request) (string, erro
 	if !within(a.all, r.Remote) {
 		return "", ingest.Errorf(ingest.ReasonNotAllowed, "the address is in no network of auth.allow")
 	}
+	if !within(a.stream[r.Stream], r.Remote) { // before the key, where it is known already
+		return "", ingest.Errorf(ingest.ReasonNotAllowed, "the address is in no network of auth.allow for stream %s", r.Stream)
+	}
 	answer, err := a.next.Authorize(ctx, r)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,6 +23,7 @@ const (
 	keySetKeys  = 64
 	secretBytes = 32 // the least of a secret for HMAC (RFC 7518, 3.2)
 	fetchWithin = 3 * time.Second
+	fetchSoon   = 2 * time.Second  // between two fetches while there are no keys at all
 	fetchPause  = time.Minute      // between two fetches for keys that are not known
 	fetchAgain  = 10 * time.Minute // a key that was taken back is refused after that
 )
@@ -33,17 +35,19 @@ type KeySet struct {
 	from   string
 	remote bool
 	client *http.Client
+	log    *slog.Logger
 	now    func() time.Time
 
-	mu   sync.Mutex // guards what follows; held while keys are fetched, so that there is one fetch at a time
-	keys []jose.JSONWebKey
-	at   time.Time // the last attempt to read
-	err  error     // of that
+	mu      sync.Mutex // guards what follows
+	keys    []jose.JSONWebKey
+	at      time.Time     // the last attempt to read
+	err     error         // of that
+	reading chan struct{} // closed when the attempt under way is over; nil while there is none
 }
 
 // NewKeySet is the set in a file or behind an https URL; http is for loopback alone. A file is read at once.
-func NewKeySet(from string) (*KeySet, error) {
-	s := &KeySet{from: from, remote: strings.Contains(from, "://"), now: time.Now}
+func NewKeySet(from string, log *slog.Logger) (*KeySet, error) {
+	s := &KeySet{from: from, remote: strings.Contains(from, "://"), log: log, now: time.Now}
 	if s.remote {
 		if err := checkURL(from); err != nil {
 			return nil, err
@@ -51,7 +55,8 @@ func NewKeySet(from string) (*KeySet, error) {
 		s.client = newClient(fetchWithin)
 		return s, nil
 	}
-	s.read(context.Background())
+	s.keys, s.err = s.read(context.Background())
+	s.at = s.now()
 	return s, s.err
 }
 
@@ -60,15 +65,55 @@ func (s *KeySet) find(ctx context.Context, id string) ([]jose.JSONWebKey, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.named(id)
-	age := s.now().Sub(s.at)
-	if s.at.IsZero() || age > fetchAgain || len(found) == 0 && age > fetchPause {
-		s.read(ctx)
-		found = s.named(id)
+	switch {
+	case s.reading != nil && len(found) == 0:
+		s.await(ctx)
+	case s.reading == nil && s.now().Sub(s.at) > s.pause(found):
+		s.renew(ctx)
 	}
 	if len(s.keys) == 0 {
 		return nil, s.err
 	}
-	return found, nil
+	return s.named(id), nil
+}
+
+// pause is the time from one attempt to read to the next, by what was found for a token.
+func (s *KeySet) pause(found []jose.JSONWebKey) time.Duration {
+	switch {
+	case len(s.keys) == 0:
+		return fetchSoon
+	case len(found) == 0:
+		return fetchPause
+	}
+	return fetchAgain
+}
+
+// await waits for the attempt under way. s.mu is held before and after.
+func (s *KeySet) await(ctx context.Context) {
+	over := s.reading
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
+// renew is an attempt. s.mu is held before and after, and not while others may go on with the keys that there are.
+func (s *KeySet) renew(ctx context.Context) {
+	over := make(chan struct{})
+	s.at, s.reading = s.now(), over
+	s.mu.Unlock()
+	keys, err := s.read(ctx)
+	if err != nil {
+		s.log.Error("the keys of auth.jwt were not read; those of before stay", "err", err)
+	}
+	s.mu.Lock()
+	if s.err = err; err == nil {
+		s.keys = keys
+	}
+	s.reading = nil
+	close(over)
 }
 
 func (s *KeySet) named(id string) (found []jose.JSONWebKey) {
@@ -80,17 +125,13 @@ func (s *KeySet) named(id string) (found []jose.JSONWebKey) {
 	return found
 }
 
-// read takes the set anew.
-func (s *KeySet) read(ctx context.Context) {
-	s.at = s.now()
+// read is the set as it is there now.
+func (s *KeySet) read(ctx context.Context) ([]jose.JSONWebKey, error) {
 	text, err := s.text(ctx)
-	if err == nil {
-		var keys []jose.JSONWebKey
-		if keys, err = parseKeySet(text, !s.remote); err == nil {
-			s.keys = keys
-		}
+	if err != nil {
+		return nil, err
 	}
-	s.err = err
+	return parseKeySet(text, !s.remote)
 }
 
 func (s *KeySet) text(ctx context.Context) ([]byte, error) {

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,6 +29,8 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 var issued = time.Unix(1_900_000_000, 0)
 
@@ -104,7 +107,7 @@ func onDisk(t *testing.T, text []byte) string {
 // tokens is a Publishers that takes those of the set in a file.
 func tokens(t *testing.T, set []byte) *Publishers {
 	t.Helper()
-	keys, err := NewKeySet(onDisk(t, set))
+	keys, err := NewKeySet(onDisk(t, set), quiet)
 	require.NoError(t, err)
 	tokens := NewTokens(keys)
 	tokens.now = func() time.Time { return issued }
@@ -190,7 +193,7 @@ func TestSecretsSignOnlyWhereTheyAreInAFile(t *testing.T) {
 	_, err := parseKeySet(set, false)
 	require.ErrorContains(t, err, "no key for signatures")
 	for _, bad := range []string{"", "{", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"c2VjcmV0","use":"enc"}]}`} {
-		_, err := NewKeySet(onDisk(t, []byte(bad)))
+		_, err := NewKeySet(onDisk(t, []byte(bad)), quiet)
 		require.Error(t, err, bad)
 	}
 	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newIssuer(t, "p").key, KeyID: "p"}}})
@@ -213,7 +216,7 @@ func TestKeysAreFetchedAnewWhenATokenNamesAnother(t *testing.T) {
 		_, _ = w.Write(text)
 	}))
 	defer srv.Close()
-	keys, err := NewKeySet(srv.URL)
+	keys, err := NewKeySet(srv.URL, quiet)
 	require.NoError(t, err)
 	now := issued
 	keys.now = func() time.Time { return now }
@@ -243,16 +246,71 @@ func TestKeysAreFetchedAnewWhenATokenNamesAnother(t *testing.T) {
 	require.Equal(t, ingest.ReasonWrongKey, try(first))
 }
 
+// While a key set is read anew, nobody waits for it whose key is known, and who waits can go.
+func TestASlowServerOfKeysHoldsNobodyUp(t *testing.T) {
+	mine, other := newIssuer(t, "1"), newIssuer(t, "2")
+	asked, release := make(chan struct{}), make(chan struct{})
+	first := true
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !first {
+			close(asked)
+			<-release
+		}
+		first = false
+		_, _ = w.Write(public(t, mine))
+	}))
+	defer srv.Close()
+	keys, err := NewKeySet(srv.URL, quiet)
+	require.NoError(t, err)
+	now := issued
+	keys.now = func() time.Time { return now }
+	found, err := keys.find(context.Background(), mine.id)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	now = now.Add(fetchPause + time.Second)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = keys.find(context.Background(), other.id)
+	}()
+	<-asked
+	found, err = keys.find(context.Background(), mine.id)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	found, err = keys.find(gone, other.id)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	close(release)
+	<-over
+}
+
 func TestNoKeysYet(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	defer srv.Close()
-	keys, err := NewKeySet(srv.URL)
+	keys, err := NewKeySet(srv.URL, quiet)
 	require.NoError(t, err, "the server starts all the same")
 	p := &Publishers{Keys: NewKeys(nil), Streams: []string{"live"}, Tokens: NewTokens(keys)}
 	_, reason := ask(p, ingest.Request{Key: newIssuer(t, "1").sign(good())})
 	require.Equal(t, ingest.ReasonAuthUnavailable, reason)
+	for name, h := range map[string]http.HandlerFunc{
+		"huge": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(strings.Repeat(" ", keySetBytes)))
+			_, _ = w.Write(public(t, newIssuer(t, "1")))
+		},
+		"redirects": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
+		"hangs up":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		srv := httptest.NewServer(h)
+		keys, err := NewKeySet(srv.URL, quiet)
+		require.NoError(t, err)
+		_, err = keys.find(context.Background(), "1")
+		require.Error(t, err, name)
+		srv.Close()
+	}
 	for _, bad := range []string{"http://example.com/keys", "ftp://localhost/keys", "https://"} {
-		_, err := NewKeySet(bad)
+		_, err := NewKeySet(bad, quiet)
 		require.Error(t, err, bad)
 	}
 }
@@ -330,12 +388,10 @@ func TestBrokenWebhooks(t *testing.T) {
 		"slow":     func(http.ResponseWriter, *http.Request) { <-release },
 	} {
 		p := hooked(t, h)
-		ctx, cancel := context.WithCancel(context.Background())
 		if name == "slow" {
-			time.AfterFunc(50*time.Millisecond, cancel)
+			p.Hook.within = 50 * time.Millisecond
 		}
-		_, err := p.Authorize(ctx, ingest.Request{Stream: "live", Key: "some-key"})
-		cancel()
+		_, err := p.Authorize(context.Background(), ingest.Request{Stream: "live", Key: "some-key"})
 		require.Equal(t, ingest.ReasonAuthUnavailable, ingest.ReasonOf(err), name)
 		require.NotContains(t, err.Error(), "hook-secret", name)
 		require.NotContains(t, err.Error(), "some-key", name)
@@ -370,7 +426,9 @@ func TestAddresses(t *testing.T) {
 		_, reason := ask(p, ingest.Request{Remote: c.remote, Key: c.key})
 		require.Equal(t, c.want, reason, "%+v", c)
 	}
-	_, reason := ask(p, ingest.Request{Remote: "camera.local:554", Key: "key-2", Pulled: true})
+	_, reason := ask(p, ingest.Request{Remote: "192.0.2.8:1", Stream: "live", Key: "wrong"})
+	require.Equal(t, ingest.ReasonNotAllowed, reason, "before the key, where the stream is known")
+	_, reason = ask(p, ingest.Request{Remote: "camera.local:554", Key: "key-2", Pulled: true})
 	require.Equal(t, ingest.ReasonUnpublished, reason, "where the operator sent us")
 
 	for _, bad := range []string{"host", "192.0.2.0/33", "live=", "=192.0.2.1", "a b=192.0.2.1", "192.0.2.1:80"} {
@@ -402,6 +460,16 @@ func FuzzToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if stream, err := NewTokens(keys).open(context.Background(), text); err == nil {
 			t.Fatalf("opens %q", stream)
+		}
+	})
+}
+
+func FuzzKeySet(f *testing.F) {
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"1"}]}`))
+	f.Add([]byte(`{"keys":[` + strings.Repeat(`{"kty":"oct","k":"c2VjcmV0"},`, keySetBytes/30) + `{}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if keys, err := parseKeySet(text, true); err == nil && (len(keys) == 0 || len(keys) > keySetKeys) {
+			t.Fatalf("%d keys", len(keys))
 		}
 	})
 }

@@ -29,6 +29,7 @@ type Webhook struct {
 	url    string
 	client *http.Client
 	places chan struct{}
+	within time.Duration
 }
 
 // Question is what a Webhook is sent.
@@ -50,12 +51,12 @@ func NewWebhook(to string) (*Webhook, error) {
 	if err := checkURL(to); err != nil {
 		return nil, err
 	}
-	return &Webhook{url: to, client: newClient(hookWithin), places: make(chan struct{}, hookAtOnce)}, nil
+	return &Webhook{url: to, client: newClient(hookWithin), places: make(chan struct{}, hookAtOnce), within: hookWithin}, nil
 }
 
 // ask is the stream that the hook says the request may publish. The error is an *ingest.Error and holds no secret.
 func (w *Webhook) ask(ctx context.Context, r ingest.Request) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, hookWithin)
+	ctx, cancel := context.WithTimeout(ctx, w.within)
 	defer cancel()
 	select {
 	case w.places <- struct{}{}:
