@@ -26,6 +26,7 @@ type programme struct {
 	mu       sync.Mutex // guards everything below, and the field kept of sessions
 	inputs   map[Role]*Session
 	onAir    *Session
+	gone     Role     // was on air last and has ended
 	waiting  *Session // goes on air with its next random access point
 	because  SwitchReason
 	cutAt    *change // the switch whose first picture is still to come
@@ -79,8 +80,11 @@ func (p *programme) write(s *Session, t *media.Track, u media.AccessUnit, now ti
 		return p.publish(s, s.tracks, []media.AccessUnit{u}, now)
 	case p.onAir == s:
 		p.emit(s, t, u, now)
-	case p.waiting == s && u.RandomAccess && (t.Kind() == media.Video || !hasVideo(s.tracks)):
+	case !u.RandomAccess || t.Kind() != media.Video && hasVideo(s.tracks):
+	case p.waiting == s:
 		return p.enter(s, now)
+	case p.onAir == nil && p.waiting == nil && !p.out.isOpen(): // it was silent when the broadcast ended
+		return p.publish(s, s.tracks, []media.AccessUnit{u}, now)
 	}
 	return nil
 }
@@ -170,10 +174,8 @@ func (p *programme) change(to *Session, reason SwitchReason, now time.Time) erro
 func (p *programme) enter(s *Session, now time.Time) error {
 	c := &change{to: s.role, reason: p.because, at: now}
 	old := p.onAir
-	if old != nil {
+	if c.from = p.gone; old != nil {
 		c.from = old.role
-	} else if p.last.To != "" {
-		c.from = p.last.To
 	}
 	p.waiting, p.cutAt = nil, c
 	units := p.align(s)
@@ -243,8 +245,7 @@ func (p *programme) leave(s *Session, err error, now time.Time) {
 	if !counted {
 		return
 	}
-	p.onAir = nil
-	p.last.To = s.role
+	p.onAir, p.gone = nil, s.role
 	if reason := ReasonOf(err); reason != ReasonShutdown {
 		if to, why := p.choose(now); to.encoder() {
 			p.log.Warn("input lost", "input", string(s.role), "reason", string(reason), "next", string(to))

@@ -394,6 +394,19 @@ func TestSlateForAnEncoderThatSaysNothing(t *testing.T) {
 	require.Equal(t, ingest.Primary, d.status().OnAir)
 }
 
+// An encoder that was silent for longer than the grace, and has kept its connection, begins another broadcast.
+func TestAnInputThatWakesUpBeginsAnew(t *testing.T) {
+	d := newDesk(t, ingest.Config{Slate: card{}, Grace: 3 * time.Second})
+	pause := film(20 * time.Second)
+	pause.keep = func(_ int, at time.Duration) bool { return at < 7*time.Second || at > 14*time.Second }
+	d.play(20*time.Second, []*camera{{encoder: pause, key: primaryKey, stays: true}})
+	require.Len(t, d.read, 2)
+	require.ErrorIs(t, d.read[0].pub.Err(), hub.ErrOver)
+	require.NoError(t, d.read[1].pub.Err())
+	require.Equal(t, ingest.Primary, d.status().OnAir)
+	goesOn(t, d.read)
+}
+
 // requireInSync checks that the newest picture and the newest sound were moved by the same time, some seconds after a switch.
 func (d *desk) requireInSync(seed uint64) {
 	all := d.gate.Statuses()
@@ -466,4 +479,13 @@ func TestInputsThatComeAndGo(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	d := newDesk(t, ingest.Config{Slate: card{}})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.gate.Run(ctx) }()
+	cancel()
+	require.NoError(t, <-done)
 }

@@ -10,12 +10,16 @@ import "time"
 // Config of a Pool. The zero value has the defaults.
 type Config struct {
 	SegmentDuration time.Duration // 2 s when zero; whole seconds. A key frame stands at every multiple of it in Unix time
+	Keep            time.Duration // for which a lost source's rungs are kept for the next; 60 s when zero
 	Share           float64       // of the machine's cores that one source's ladder may take; 0.55 when zero
 }
 
 func (c Config) withDefaults() Config {
 	if c.SegmentDuration == 0 {
 		c.SegmentDuration = 2 * time.Second
+	}
+	if c.Keep == 0 {
+		c.Keep = time.Minute
 	}
 	if c.Share == 0 {
 		c.Share = 0.55

@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stagecast/stagecast/internal/media"
 )
@@ -127,4 +128,23 @@ func rate(source *media.Track) media.Rational {
 		r.Den *= 2
 	}
 	return r
+}
+
+// keeping adds the rungs of the plan before that this one has not, so that their playlists go on: at the source's own size where
+// that is smaller, as nothing is scaled up.
+func (p Plan) keeping(before []Rung, source *media.Track) Plan {
+	has := make(map[string]bool)
+	for _, r := range p.Rungs {
+		has[r.Name] = true
+	}
+	p.Rungs = slices.Clone(p.Rungs)
+	for _, r := range before {
+		if !has[r.Name] {
+			kept := rung(source, min(r.Width, r.Height), r.Bitrate)
+			kept.Name = r.Name
+			p.Rungs = append(p.Rungs, kept)
+		}
+	}
+	slices.SortStableFunc(p.Rungs, func(a, b Rung) int { return b.Bitrate - a.Bitrate })
+	return p
 }

@@ -64,12 +64,20 @@ func (p *Pool) StatusOf(stream string) any {
 func (p *Pool) Run(ctx context.Context, stream string) error {
 	key := hub.Key{Stream: stream, Stage: hub.Source}
 	var source *hub.Publication
+	var rungs []Rung // whose playlists must go on
 	for {
+		began := time.Now()
 		var err error
 		if source, err = p.hub.Await(ctx, key, source); err != nil {
 			return nil
 		}
-		p.encode(ctx, source)
+		if time.Since(began) > p.config.Keep {
+			rungs = nil
+		}
+		rungs = p.encode(ctx, source, rungs)
+		if err := source.Err(); errors.Is(err, hub.ErrEnded) || errors.Is(err, hub.ErrOver) {
+			rungs = nil
+		}
 	}
 }
 
@@ -79,11 +87,12 @@ const (
 	lastBackoff  = 5 * time.Second
 )
 
-// encode runs jobs for one source until it ends.
-func (p *Pool) encode(ctx context.Context, source *hub.Publication) {
+// encode runs jobs for one source until it ends, with the rungs of the one before it, and returns the rungs that there were
+// at its end.
+func (p *Pool) encode(ctx context.Context, source *hub.Publication, before []Rung) []Rung {
 	log := p.log.With("stream", source.Key.Stream)
 	m := p.meter(source.Key.Stream)
-	plan := p.plan(source)
+	plan := p.plan(source, before)
 	m.planned(plan)
 	for _, d := range plan.Dropped {
 		log.Warn("rung dropped", "rung", d.Rung, "reason", d.Reason)
@@ -96,7 +105,7 @@ func (p *Pool) encode(ctx context.Context, source *hub.Publication) {
 		began := time.Now()
 		ended, err := p.once(ctx, source, plan, id, m)
 		if ended || ctx.Err() != nil {
-			return
+			return plan.Rungs
 		}
 		log.Error("transcoding failed, starting it again", "err", err, "wait", backoff)
 		m.restarted(err)
@@ -111,7 +120,7 @@ func (p *Pool) encode(ctx context.Context, source *hub.Publication) {
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():
-			return
+			return plan.Rungs
 		}
 		backoff = min(backoff*2, lastBackoff)
 	}
@@ -147,10 +156,10 @@ func (p *Pool) meter(stream string) *meter {
 }
 
 // plan for the source's picture.
-func (p *Pool) plan(source *hub.Publication) Plan {
+func (p *Pool) plan(source *hub.Publication, before []Rung) Plan {
 	for i := range source.Tracks {
 		if t := &source.Tracks[i]; t.Kind() == media.Video {
-			return newPlan(t, p.Capacity(), p.config.Share)
+			return newPlan(t, p.Capacity(), p.config.Share).keeping(before, t)
 		}
 	}
 	return Plan{Preset: testPreset, Rungs: []Rung{}, Dropped: []Dropped{}}

@@ -106,7 +106,7 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off", Slate: shown, Grace: c.HLS.Grace,
 	}, auth.LimitAttempts(auth.NewKeys(s.streams)), s.hub, log)
 	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
-	s.pool = transcode.NewPool(transcode.Config{}, s.hub, log)
+	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace}, s.hub, log)
 	for _, name := range s.names {
 		s.origin.Declare(name)
 	}

@@ -95,11 +95,13 @@ func (p *Pull) Run(ctx context.Context, gate *ingest.Gate, log *slog.Logger) err
 	return nil
 }
 
-// taken reports whether somebody publishes the stream.
+// taken reports whether somebody publishes the stream as its primary. A backup goes on beside a pull.
 func (p *Pull) taken(gate *ingest.Gate) bool {
-	for _, in := range gate.Inputs() {
-		if in.Stream == p.Stream {
-			return true
+	for _, s := range gate.Statuses() {
+		for _, in := range s.Inputs {
+			if s.Stream == p.Stream && in.Role == ingest.Primary {
+				return true
+			}
 		}
 	}
 	return false
