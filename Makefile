@@ -2,9 +2,9 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
-E2E     := -tags e2e -timeout 20m
+E2E     := -tags e2e -timeout 25m
 
-.PHONY: help run build player test test-unit test-race test-player test-browser test-e2e lint fuzz bench conform tools-run tools-test clean
+.PHONY: help run build player test test-unit test-race test-player test-browser test-e2e lint fuzz bench bench-live bench-soak conform tools-run tools-test clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,10 +57,13 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 	done
 
 bench: ## benchmarks of the hot paths
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/hub ./internal/cmaf ./packager ./origin ./ingest/...
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/hub ./internal/cmaf ./packager ./origin/... ./ingest/...
 
 bench-live: build tools-test ## latency and cost of the running server: glass to glass, first picture, CPU and memory per stream
 	$(GO) test -tags 'e2e bench' -timeout 60m -run 'TestBench' -v ./e2e/...
+
+bench-soak: build tools-test ## forty publishers of each protocol and of all, for FOR (60s) each: CPU and memory of each, and what is left of them
+	$(GO) test -tags 'e2e bench' -timeout 60m -run 'TestSoak' -v ./e2e/...
 
 conform: ## check a running stream against the rules of LL-HLS: make conform URL=http://localhost:8080/live/index.m3u8
 	$(GO) run ./e2e/conform --for $${FOR:-60s} $(or $(URL),http://localhost:8080/live/index.m3u8)

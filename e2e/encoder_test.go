@@ -21,6 +21,7 @@ type programme struct {
 	rate     string // "30000/1001"
 	gop      int    // frames between key frames; as many as are nearest to 2 s when zero
 	bframes  int
+	picture  string // ffmpeg's encoder of the picture; "libx264" when empty
 	sound    string // codec of the sound; "aac" when empty
 	noVideo  bool
 	noAudio  bool
@@ -74,7 +75,7 @@ func (p programme) arguments() []string {
 		args = append(args, "-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 	}
 	if !p.noVideo {
-		args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "600k", "-maxrate", "600k", "-bufsize", "600k",
+		args = append(args, "-c:v", or(p.picture, "libx264"), "-preset", "ultrafast", "-b:v", "600k", "-maxrate", "600k", "-bufsize", "600k",
 			"-pix_fmt", "yuv420p", "-sc_threshold", "0", "-g", strconv.Itoa(p.keyframeEvery(rate)), "-bf", strconv.Itoa(p.bframes))
 		if p.bframes == 0 {
 			args = append(args, "-tune", "zerolatency")

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stagecast/stagecast/ingest"
 )
 
 // states notes the states that a stream goes through.
@@ -89,6 +91,30 @@ func TestEncoderLost(t *testing.T) {
 			s.stop()
 		})
 	}
+}
+
+// TestReturnsAsAnother has the encoder come back with other sizes and another codec: the URL that a viewer has goes on.
+func TestReturnsAsAnother(t *testing.T) {
+	s := start(t)
+	e := s.publish(liveKey, programme{size: "640x360"})
+	viewer := follow(t, s.awaitLive("live"))
+	viewer.awaitMedia(t, 2)
+	returns := []func() *encoder{
+		func() *encoder { return s.publish(liveKey, programme{size: "320x180"}) },
+		func() *encoder { return s.publishSRT(s.srt, liveKey, programme{size: "854x480", picture: "libx265"}) },
+		func() *encoder { return s.publish(liveKey, programme{size: "640x360"}) },
+	}
+	for _, again := range returns {
+		before := viewer.discontinuity()
+		e.kill()
+		await(t, "the slate is shown", func() bool { return s.inputs("live").OnAir == ingest.SlateOut })
+		e = again()
+		await(t, "the encoder is on air", func() bool { return s.inputs("live").OnAir == ingest.Primary })
+		await(t, "a discontinuity is listed", func() bool { return viewer.discontinuity() > before })
+		viewer.awaitMedia(t, 3)
+	}
+	viewer.stop(t)
+	s.stop()
 }
 
 // outage is time that passes: it is what is tested or measured, not something that is waited for.

@@ -84,7 +84,7 @@ func (g *Gate) Open(ctx context.Context, r Request) (*Session, error) {
 		}
 	}
 	s := &Session{gate: g, request: r, stream: stream, role: role, began: g.now(), done: make(chan struct{})}
-	s.line.wire = r.Clock
+	s.line.wire, s.rungs.wire = r.Clock, r.Clock
 	if err := g.admit(s); err != nil {
 		g.Refuse(r, err)
 		return nil, err

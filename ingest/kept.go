@@ -21,13 +21,13 @@ type kept struct {
 	arrived time.Time // the newest unit
 }
 
-// add takes the next unit, and reports whether it is the first of these tracks.
-func (k *kept) add(tracks []media.Track, t *media.Track, u media.AccessUnit, now time.Time) (fresh bool) {
+// add takes the next unit, and reports whether it is the first of these tracks. Units are kept where hold is set.
+func (k *kept) add(tracks []media.Track, t *media.Track, u media.AccessUnit, hold bool, now time.Time) (fresh bool) {
 	if fresh = len(k.tracks) == 0 || &k.tracks[0] != &tracks[0]; fresh {
 		k.tracks, k.whole = tracks, false
 	}
-	leads := t.Kind() == media.Video || !hasVideo(tracks)
-	if leads && u.RandomAccess {
+	lead := leads(tracks, t)
+	if lead && u.RandomAccess {
 		if k.whole {
 			k.forget(k.newest)
 		} else {
@@ -36,10 +36,15 @@ func (k *kept) add(tracks []media.Track, t *media.Track, u media.AccessUnit, now
 		k.newest, k.whole = len(k.units), true
 	}
 	k.arrived = now
-	if leads {
+	if lead {
 		k.end = media.Rescale(u.DTS+u.Duration, t.ClockRate, media.VideoClockRate)
 	}
 	if !k.whole {
+		return fresh
+	}
+	if !hold {
+		k.forget(len(k.units))
+		k.newest, k.whole = 0, false
 		return fresh
 	}
 	if k.bytes += len(u.Payload); k.bytes > keptBytes {
@@ -90,6 +95,12 @@ func (k *kept) from(end int64, player bool) []media.AccessUnit {
 	}
 	return k.units
 }
+
+// leads reports whether a track is the one that others go by: the best picture, or the sound where there is none.
+func leads(tracks []media.Track, t *media.Track) bool { return t.ID == tracks[0].ID }
+
+// several reports whether the picture comes in several sizes, so that players decode them as they are.
+func several(tracks []media.Track) bool { return len(tracks) > 1 && tracks[1].Kind() == media.Video }
 
 func hasVideo(tracks []media.Track) bool { return ofKind(tracks, media.Video) != nil }
 

@@ -10,24 +10,26 @@ import (
 
 // Input is what a session on air is measured at, for the status page.
 type Input struct {
-	Stream   string      `json:"-"`
-	Role     Role        `json:"role"`
-	OnAir    bool        `json:"onAir"`
-	Score    float64     `json:"score"` // of its health: 100 where nothing is wrong
-	Protocol string      `json:"protocol"`
-	Remote   string      `json:"remote"`
-	Agent    string      `json:"agent,omitempty"`
-	Since    time.Time   `json:"since"`
-	Video    *VideoInput `json:"video,omitempty"`
-	Audio    *AudioInput `json:"audio,omitempty"`
-	SkewMs   float64     `json:"skewMs"`  // how much later the sound's newest unit stands than the picture's
-	Dropped  int64       `json:"drops"`   // units that could not be used
-	Missing  int64       `json:"missing"` // pictures that the encoder left out
-	Jumps    int64       `json:"jumps"`   // jumps of the encoder's clock that were taken out
-	DriftMs  float64     `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
-	Bytes    int64       `json:"bytes"`
-	Link     *Link       `json:"link,omitempty"` // of protocols that measure it
-	Warnings []Warning   `json:"warnings,omitempty"`
+	Stream   string       `json:"-"`
+	Role     Role         `json:"role"`
+	OnAir    bool         `json:"onAir"`
+	Score    float64      `json:"score"` // of its health: 100 where nothing is wrong
+	Protocol string       `json:"protocol"`
+	Remote   string       `json:"remote"`
+	Agent    string       `json:"agent,omitempty"`
+	Since    time.Time    `json:"since"`
+	Video    *VideoInput  `json:"video,omitempty"`
+	Rungs    []VideoInput `json:"rungs,omitempty"` // the same picture in smaller sizes, where the encoder sends those
+	Audio    *AudioInput  `json:"audio,omitempty"`
+	SkewMs   float64      `json:"skewMs"`  // how much later the sound's newest unit stands than the picture's
+	Dropped  int64        `json:"drops"`   // units that could not be used
+	Missing  int64        `json:"missing"` // pictures that the encoder left out
+	Jumps    int64        `json:"jumps"`   // jumps of the encoder's clock that were taken out
+	DriftMs  float64      `json:"driftMs"` // how far the encoder's clock has moved against ours since the start
+	Bytes    int64        `json:"bytes"`
+	Link     *Link        `json:"link,omitempty"` // of protocols that measure it
+	Self     *SelfReport  `json:"self,omitempty"` // of encoders that tell
+	Warnings []Warning    `json:"warnings,omitempty"`
 }
 
 // VideoInput is the measured picture.
@@ -65,6 +67,8 @@ type meter struct {
 	missing  int64
 	jumps    int64
 	wrongFPS bool
+	notes    []Warning // of the tracks
+	self     selfReports
 	link     *Link // nil where the protocol tells nothing
 	health   health
 	started  time.Time
@@ -92,6 +96,13 @@ func (m *meter) describe(tracks []media.Track) {
 		m.gauges[tracks[i].ID] = &gauge{}
 	}
 	m.wrongFPS = false
+}
+
+// note keeps the warnings about the tracks.
+func (m *meter) note(w []Warning) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.notes = w
 }
 
 func (m *meter) drop(now time.Time) {
@@ -127,6 +138,9 @@ func (m *meter) unit(t *media.Track, u *media.AccessUnit, now time.Time, jumps i
 			g.keyframeEvery = media.Seconds(u.PTS-g.keyAt, t.ClockRate)
 		}
 		g.keyAt = u.PTS
+	}
+	if t.ID != m.tracks[0].ID {
+		return
 	}
 	var missing int64
 	if t.FrameRate.Known() && u.Duration > 0 {
@@ -188,8 +202,12 @@ func (m *meter) input(s *Session, now time.Time) Input {
 		t := &m.tracks[i]
 		g := m.gauges[t.ID]
 		if t.Kind() == media.Video {
-			in.Video = &VideoInput{t.Codec, t.Width, t.Height, round(g.fps), int64(g.bitrate), round(g.keyframeEvery)}
-			ends[0] = g.end
+			v := VideoInput{t.Codec, t.Width, t.Height, round(g.fps), int64(g.bitrate), round(g.keyframeEvery)}
+			if in.Video != nil {
+				in.Rungs = append(in.Rungs, v)
+				continue
+			}
+			in.Video, ends[0] = &v, g.end
 		} else {
 			in.Audio = &AudioInput{t.Codec, t.SampleRate, t.Channels, int64(g.bitrate)}
 			ends[1] = g.end
@@ -197,6 +215,10 @@ func (m *meter) input(s *Session, now time.Time) Input {
 	}
 	if ends[0] != 0 && ends[1] != 0 {
 		in.SkewMs = round(media.Seconds(ends[1]-ends[0], media.VideoClockRate) * 1000)
+	}
+	if m.self.any {
+		sum := m.self.sum
+		in.Self = &sum
 	}
 	in.Warnings = m.warnings(&in)
 	for _, a := range m.health.ailments(now) {
@@ -206,6 +228,7 @@ func (m *meter) input(s *Session, now time.Time) Input {
 }
 
 func (m *meter) warnings(in *Input) (out []Warning) {
+	out = append(append(out, m.notes...), m.self.warnings()...)
 	if v := in.Video; v != nil && v.KeyframeInterval > 4.1 {
 		out = append(out, Warning{"key frames far apart", "The encoder sends a key frame only every " + seconds(v.KeyframeInterval) + ".",
 			"OBS: Settings → Output → Keyframe interval 2 s."})

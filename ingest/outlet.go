@@ -81,6 +81,10 @@ func (o *outlet) write(t *media.Track, u media.AccessUnit) (first bool) {
 	if to == nil {
 		return false
 	}
+	if t.Kind() == media.Video && several(o.pub.Tracks) && t.ID != o.pub.Tracks[0].ID {
+		o.pub.Write(u) // the same picture in another size, whose tracks are the publication's own: it is cut where the best one is
+		return false
+	}
 	e := &o.edges[t.Kind()]
 	before := e.begun
 	if u, ok := e.fit(u, t.Kind() == media.Video); ok {
@@ -142,7 +146,7 @@ func (e *edge) sent(u media.AccessUnit) {
 // takes reports whether an input of these tracks can go on in the publication: its readers decode it, and find pictures of
 // the same size and codec, and the same kind of sound.
 func (o *outlet) takes(tracks []media.Track) bool {
-	if !o.isOpen() || len(tracks) != len(o.pub.Tracks) {
+	if !o.isOpen() || len(tracks) != len(o.pub.Tracks) || several(tracks) || several(o.pub.Tracks) {
 		return false
 	}
 	for i := range o.pub.Tracks {

@@ -72,7 +72,8 @@ func (p *programme) sent() int64 {
 func (p *programme) write(s *Session, t *media.Track, u media.AccessUnit, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fresh := s.kept.add(s.tracks, t, u, now)
+	hold := !p.passes(s.tracks) || p.onAir != s // a player is never shown again what has been on air
+	fresh := s.kept.add(s.tracks, t, u, hold, now)
 	switch {
 	case p.inputs[s.role] != s:
 		return p.join(s, u, now)
@@ -80,7 +81,7 @@ func (p *programme) write(s *Session, t *media.Track, u media.AccessUnit, now ti
 		return p.publish(s, s.tracks, []media.AccessUnit{u}, now)
 	case p.onAir == s:
 		p.emit(s, t, u, now)
-	case !u.RandomAccess || t.Kind() != media.Video && hasVideo(s.tracks):
+	case !u.RandomAccess || !leads(s.tracks, t):
 	case p.waiting == s:
 		return p.enter(s, now)
 	case p.onAir == nil && p.waiting == nil && !p.out.isOpen(): // it was silent when the broadcast ended
@@ -88,6 +89,9 @@ func (p *programme) write(s *Session, t *media.Track, u media.AccessUnit, now ti
 	}
 	return nil
 }
+
+// passes reports whether players decode what an input of these tracks sends.
+func (p *programme) passes(tracks []media.Track) bool { return p.pass || several(tracks) }
 
 // join takes an input in with its first unit. An older one of the same role has to go; on air it is followed at once.
 func (p *programme) join(s *Session, u media.AccessUnit, now time.Time) error {
@@ -161,10 +165,11 @@ func (p *programme) change(to *Session, reason SwitchReason, now time.Time) erro
 		return nil
 	}
 	p.waiting, p.because = to, reason
-	if len(to.kept.from(p.out.end(), p.pass)) > 0 {
+	pass := p.passes(to.kept.tracks)
+	if len(to.kept.from(p.out.end(), pass)) > 0 {
 		return p.enter(to, now)
 	}
-	if p.pass && p.onAir == nil && p.out.isOpen() {
+	if pass && p.onAir == nil && p.out.isOpen() {
 		p.out.pub.Close(hub.ErrReplaced) // until then, a gap
 	}
 	return nil
@@ -182,7 +187,7 @@ func (p *programme) enter(s *Session, now time.Time) error {
 	p.choice.switched(now)
 	p.switches[c.reason]++
 	p.leaveSlate(s)
-	if p.pass || !p.out.takes(s.kept.tracks) {
+	if p.passes(s.kept.tracks) || !p.out.takes(s.kept.tracks) {
 		return p.publish(s, s.kept.tracks, units, now)
 	}
 	p.out.splice(s.kept.tracks)
@@ -200,19 +205,20 @@ const smallLag = media.VideoClockRate / 4
 // the units with which it goes on.
 func (p *programme) align(s *Session) []media.AccessUnit {
 	s.shift = 0
+	pass := p.passes(s.kept.tracks)
 	end := p.out.end()
-	if units := s.kept.from(end, p.pass); p.pass && len(units) > 0 {
+	if units := s.kept.from(end, pass); pass && len(units) > 0 {
 		return units
 	}
 	lag := end - s.kept.end
-	if p.pass { // its newest random access point has just come
+	if pass { // its newest random access point has just come
 		first := &s.kept.units[s.kept.newest]
 		lag = end - media.Rescale(first.PTS, trackOf(s.kept.tracks, first.Track).ClockRate, media.VideoClockRate)
 	}
-	if p.pass || lag > smallLag {
+	if pass || lag > smallLag {
 		p.shift(s, lag)
 	}
-	if p.pass {
+	if pass {
 		return s.kept.units[s.kept.newest:]
 	}
 	return s.kept.from(end-s.shift, false)

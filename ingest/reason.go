@@ -22,6 +22,8 @@ const (
 	ReasonNoPath          Reason = "no media path"     // signalling came through, and media did not
 	ReasonWrongKey        Reason = "wrong key"         // no stream has this key
 	ReasonKeyExpired      Reason = "key expired"       // the key was right, and its time is over
+	ReasonNotAllowed      Reason = "not allowed"       // nobody may publish from this address
+	ReasonAuthUnavailable Reason = "cannot be checked" // who decides about keys does not answer, or nonsense
 	ReasonTooManyAttempts Reason = "too many attempts" // wrong keys came from this address, or this one from many
 	ReasonWrongSecret     Reason = "wrong passphrase"  // of the connection's encryption: missing, wrong, or where there is none
 	ReasonKeyInURL        Reason = "key in URL"        // the key came in a query, where proxies and logs keep it
@@ -49,6 +51,8 @@ var fixes = map[Reason]string{
 	ReasonKeyInURL:        "Give the key as the password, as in rtsp://user:KEY@HOST:8554/STREAM, and change it: it may stand in logs.",
 	ReasonBadName:         "OBS: Settings → Stream → Server must end in /live. With SRT the streamid is KEY, publish:STREAM:KEY or #!::m=publish,r=STREAM,s=KEY.",
 	ReasonKeyExpired:      "Copy the new stream key. OBS: Settings → Stream → Stream Key.",
+	ReasonNotAllowed:      "Publish from an address that auth.allow has, or add this one to it.",
+	ReasonAuthUnavailable: "Check that auth.webhook or auth.jwt can be reached from this server, and its log.",
 	ReasonTooManyAttempts: "Wait a minute, then copy the stream key again. OBS: Settings → Stream → Stream Key.",
 	ReasonWrongSecret:     "Set the encoder's SRT passphrase to the server's srt.passphrase: 10 to 79 characters, on both sides or on none.",
 	ReasonNeedsLadder:     "Choose AAC in the encoder, or start the server with --ladder auto.",

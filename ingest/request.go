@@ -18,6 +18,7 @@ type Request struct {
 	Remote string // address and port of the peer
 	Agent  string // what the encoder calls itself, cut to a sane length and printable
 	Clock  WireClock
+	Pulled bool // we have gone to fetch it, as the operator said: its address has not come to us
 
 	// Check, where set, is asked once it is known which stream the key opens, before the session is admitted; its error,
 	// an *Error, refuses. A protocol whose connections have secrets of their own compares them there.
@@ -25,7 +26,7 @@ type Request struct {
 }
 
 // MaxKeySize bounds what is compared with the keys.
-const MaxKeySize = 256
+const MaxKeySize = 2048 // a token is some hundred bytes
 
 // IsKey reports whether s has the form of a key or of a stream's name: the unreserved characters of a URL (RFC 3986, 2.3),
 // and not "." or "..".

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -32,13 +31,15 @@ type Session struct {
 	kept  kept  // the programme's
 	shift int64 // the programme's: by how much what goes out is later, in ticks of media.VideoClockRate
 
-	tracks    []media.Track // replaced as a whole, never written to
+	described []media.Track
+	rungs     rungs
+	tracks    []media.Track // pictures, best first, and sound; replaced as a whole, never written to
 	line      timeline
 	cadences  map[int]cadence
-	floor     int64 // where the stream's media ended before this session, in ticks of media.VideoClockRate
-	needsRAP  bool  // pictures are dropped until one can be decoded
-	firstWire int64 // wire time of the first sound that came while a picture was waited for
-	waited    bool  // firstWire is set
+	floor     int64        // where the stream's media ended before this session, in ticks of media.VideoClockRate
+	needsRAP  map[int]bool // tracks whose pictures are dropped until one can be decoded
+	firstWire int64        // wire time of the first sound that came while a picture was waited for
+	waited    bool         // firstWire is set
 
 	done  chan struct{}
 	mu    sync.Mutex // guards cause and ended
@@ -51,53 +52,88 @@ type Session struct {
 // Stream is the name of the stream that the session publishes.
 func (s *Session) Stream() string { return s.stream }
 
-// Describe says what tracks follow: at most one picture and one sound, in any order, with IDs of the caller's choice.
-// Only ID, Codec, Config, and what the wire itself declares (FrameRate, Bitrate, Language) need be set; the rest is read
-// from Config. It may be called again when a decoder configuration changes or a track joins; with nothing changed that is
-// a no-op. The error is an *Error with ReasonBadMedia, ReasonUnsupported or ReasonNeedsLadder.
+// Describe says what tracks follow, in any order, with IDs of the caller's choice that are above zero: one picture or the
+// same one in several sizes, which become renditions as they come, and sound, of which the first is taken. Only ID, Codec,
+// Config, and what the wire itself declares (FrameRate, Bitrate, Language) need be set; the rest is read from Config. It may
+// be called again when a decoder configuration changes or a track joins; with nothing changed that is a no-op. The error is
+// an *Error with ReasonBadMedia, ReasonUnsupported or ReasonNeedsLadder.
 func (s *Session) Describe(tracks []media.Track) error {
 	complete := make([]media.Track, len(tracks))
-	kinds := make(map[media.Kind]bool)
 	for i, t := range tracks {
-		if t.Kind() == 0 || kinds[t.Kind()] {
-			return Errorf(ReasonUnsupported, "a second track of its kind, or an unknown codec: %q", t.Codec)
+		if t.Kind() == 0 || trackOf(complete[:i], t.ID) != nil {
+			return Errorf(ReasonUnsupported, "a second track of one ID, or an unknown codec: %q", t.Codec)
 		}
-		kinds[t.Kind()] = true
 		if s.gate.config.PassedOn && !t.Codec.Playable() {
 			return Errorf(ReasonNeedsLadder, "%s sound, and the ladder is off", t.Codec)
 		}
 		if err := cmaf.Complete(&t); err != nil {
 			return &Error{Reason: ReasonBadMedia, Err: err}
 		}
-		if t.Rendition = "audio"; t.Kind() == media.Video {
-			t.Rendition = "source"
-		}
 		complete[i] = t
 	}
 	if len(complete) == 0 {
 		return Errorf(ReasonBadMedia, "no tracks")
 	}
-	if sameTracks(s.tracks, complete) {
+	if sameTracks(s.described, complete) {
 		return nil
 	}
-	s.schedule(complete)
-	s.tracks = complete
-	s.needsRAP = kinds[media.Video]
-	s.meter.describe(complete)
+	s.described = complete
+	s.rungs.describe(complete, s.line.anchored)
+	if s.line.anchored && sameTracks(mainTracks(s.tracks), mainTracks(s.rungs.tracks())) {
+		s.rungs.changed = true // the leader goes on, and the others with its next key frame
+		s.meter.note(s.rungs.warnings())
+		return nil
+	}
+	s.putOn(s.rungs.tracks())
 	return nil
 }
 
-// schedule gives each track a cadence, which begins where that of the track of its kind has ended.
+// putOn makes tracks those of the session from the next unit on, which begins a publication of its own.
+func (s *Session) putOn(tracks []media.Track) {
+	s.schedule(tracks)
+	s.tracks = tracks
+	s.needsRAP = make(map[int]bool)
+	for i := range tracks {
+		if tracks[i].Kind() == media.Video {
+			s.needsRAP[tracks[i].ID] = true
+		}
+	}
+	s.meter.describe(tracks)
+	s.meter.note(s.rungs.warnings())
+}
+
+// mainTracks are the best picture and the sound.
+func mainTracks(tracks []media.Track) (out []media.Track) {
+	for i := range tracks {
+		if i == 0 || tracks[i].Kind() == media.Audio {
+			out = append(out, tracks[i])
+		}
+	}
+	return out
+}
+
+// schedule gives each track a cadence, which begins where its own has ended, or that of a track of its kind. Pictures are all
+// on the best one's lattice: a rung of half the frame rate has every second point.
 func (s *Session) schedule(tracks []media.Track) {
-	ends := make(map[media.Kind]int64)
+	ends, kinds := make(map[int]int64), make(map[media.Kind]int64)
 	for i := range s.tracks {
-		ends[s.tracks[i].Kind()] = s.cadences[s.tracks[i].ID].end()
+		t := &s.tracks[i]
+		ends[t.ID] = s.cadences[t.ID].end()
+		kinds[t.Kind()] = ends[t.ID]
 	}
 	s.cadences = make(map[int]cadence)
 	for i := range tracks {
-		c := newCadence(&tracks[i])
-		c.start(max(s.floor, ends[tracks[i].Kind()]))
-		s.cadences[tracks[i].ID] = c
+		t := tracks[i]
+		if t.Kind() == media.Video {
+			t.FrameRate = tracks[0].FrameRate
+		}
+		end, known := ends[t.ID]
+		if !known {
+			end = kinds[t.Kind()]
+		}
+		c := newCadence(&t)
+		c.start(max(s.floor, end))
+		s.cadences[t.ID] = c
 	}
 }
 
@@ -106,17 +142,26 @@ func sameTracks(a, b []media.Track) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].ID != b[i].ID || a[i].Codec != b[i].Codec || !bytes.Equal(a[i].Config, b[i].Config) {
+		if !sameTrack(&a[i], &b[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-// Write takes one unit of a described track, and publishes it where the session is on air. Units of other tracks are counted and dropped.
+// Write takes one unit of a described track, and publishes it where the session is on air. Units of other tracks are
+// counted and dropped; those of pictures and sounds that are not taken are neither.
 // The error is an *Error and ends the session: the caller closes the connection and calls End with it.
 func (s *Session) Write(u Unit) error {
+	if len(u.Payload) > 0 && s.rungs.see(u) {
+		if tracks := s.rungs.tracks(); !sameTracks(s.tracks, tracks) {
+			s.putOn(tracks)
+		}
+	}
 	t := trackOf(s.tracks, u.Track)
+	if t == nil && trackOf(s.described, u.Track) != nil || !s.rungs.takes(u.Track) {
+		return nil
+	}
 	if t == nil || len(u.Payload) == 0 {
 		s.meter.drop(s.gate.now())
 		return nil
@@ -135,6 +180,9 @@ func (s *Session) Write(u Unit) error {
 	unit := media.AccessUnit{Track: u.Track, RandomAccess: !video || u.RandomAccess, Payload: u.Payload}
 	s.stamp(&unit, s.line.at(u.Track, u.DTS, now), offset)
 	s.meter.unit(t, &unit, now, s.line.jumps)
+	if video && u.RandomAccess {
+		s.meter.selfReport(t, &unit, now)
+	}
 	return s.programme.write(s, t, unit, now)
 }
 
@@ -142,13 +190,13 @@ func (s *Session) Write(u Unit) error {
 // first picture of a session that has one.
 func (s *Session) skips(t *media.Track, u Unit) bool {
 	if t.Kind() == media.Video {
-		if s.needsRAP && !u.RandomAccess {
+		if s.needsRAP[t.ID] && !u.RandomAccess {
 			return true
 		}
-		s.needsRAP = false
+		delete(s.needsRAP, t.ID)
 		return false
 	}
-	if !s.needsRAP || s.line.anchored {
+	if len(s.needsRAP) == 0 || s.line.anchored {
 		return false
 	}
 	if !s.waited {
@@ -162,7 +210,7 @@ func (s *Session) skips(t *media.Track, u Unit) bool {
 func (s *Session) stamp(u *media.AccessUnit, dts, offset int64) {
 	c := s.cadences[u.Track]
 	l, onLattice := c.(*frameLattice)
-	if onLattice && s.line.tracks[u.Track].fresh { // the other track moves with it, or their offset would change
+	if onLattice && u.Track == s.tracks[0].ID && s.line.tracks[u.Track].fresh { // the other tracks move with it, or their offset would change
 		by := l.off(dts)
 		s.line.shift(by)
 		dts += by

@@ -45,6 +45,9 @@ func (s *slateState) ready(pass bool, pub *hub.Publication) bool {
 	if !pass {
 		return true
 	}
+	if several(pub.Tracks) { // one size in place of several would end the others' playlists
+		return false
+	}
 	for i := range s.loop.Tracks { // players do not take another codec in the middle
 		t := &s.loop.Tracks[i]
 		if is := ofKind(pub.Tracks, t.Kind()); is == nil || is.Codec != t.Codec {
@@ -54,8 +57,9 @@ func (s *slateState) ready(pass bool, pub *hub.Publication) bool {
 	return true
 }
 
-// alike reports whether one slate serves for both.
+// alike reports whether one slate serves for both. It is made for the best picture.
 func alike(a, b []media.Track) bool {
+	a, b = mainTracks(a), mainTracks(b)
 	if len(a) != len(b) || len(a) == 0 {
 		return false
 	}
@@ -96,7 +100,7 @@ func (p *programme) missing(now time.Time) []media.Track {
 	if p.onAir == nil || !p.onAir.role.encoder() || !p.out.isOpen() || now.Sub(p.onAir.began) < settleTime {
 		return nil
 	}
-	tracks := p.onAir.kept.tracks
+	tracks := mainTracks(p.onAir.kept.tracks)
 	if !hasVideo(tracks) || alike(p.slate.of, tracks) {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/origin/store"
 	"github.com/stagecast/stagecast/packager"
 )
 
@@ -190,7 +191,10 @@ func (o *Origin) servePlaylist(w http.ResponseWriter, req *http.Request, s *stre
 func (r *rendition) await(req *http.Request, d directives, s *stream) (*snapshot, int) {
 	snap := r.current.Load()
 	if snap == nil {
-		return r.awaitFirst(req, s)
+		var code int
+		if snap, code = r.awaitFirst(req, s); snap == nil {
+			return nil, code
+		}
 	}
 	if d.msn < 0 || snap.playlist.Ended || snap.has(d.msn, d.part) {
 		return snap, 0
@@ -302,6 +306,13 @@ func (o *Origin) serveObject(w http.ResponseWriter, req *http.Request, r *rendit
 			return
 		}
 	}
+	media, err := o.store.Open(stored.key, stored.offset, stored.size)
+	if err != nil {
+		o.log.Error("media cannot be read", "object", stored.key.String(), "err", err)
+		fail(w, http.StatusNotFound)
+		return
+	}
+	defer media.Close()
 	h := w.Header()
 	h.Set("Content-Type", contentType(r.kind))
 	h.Set("Cache-Control", cachePart)
@@ -309,23 +320,16 @@ func (o *Origin) serveObject(w http.ResponseWriter, req *http.Request, r *rendit
 		h.Set("Cache-Control", cacheSegment)
 	}
 	h.Set("Etag", `"`+name+`"`) // names are never used for other bytes
+	counting := &counter{ResponseWriter: w}
+	defer func() { o.metrics.bytes.Add(float64(counting.bytes)) }()
 	if req.Header.Get("Range") != "" || req.Header.Get("If-None-Match") != "" {
-		counting := &counter{ResponseWriter: w}
-		http.ServeContent(counting, req, "", time.Time{}, &reader{chunks: stored.chunks, size: stored.size})
-		o.metrics.bytes.Add(float64(counting.bytes))
+		http.ServeContent(counting, req, "", time.Time{}, media)
 		return
 	}
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Content-Length", strconv.FormatInt(stored.size, 10))
-	if req.Method == http.MethodHead {
-		return
-	}
-	for _, chunk := range stored.chunks {
-		n, err := w.Write(chunk)
-		o.metrics.bytes.Add(float64(n))
-		if err != nil {
-			return
-		}
+	if req.Method != http.MethodHead {
+		_, _ = media.CopyTo(counting, stored.size)
 	}
 }
 
@@ -360,7 +364,8 @@ func contentType(kind media.Kind) string {
 	return "video/mp4"
 }
 
-// counter counts the bytes of a body.
+// counter counts the bytes of a body, and passes on what the body is copied from: where that is a file, it is the kernel that
+// copies.
 type counter struct {
 	http.ResponseWriter
 	bytes int64
@@ -370,4 +375,19 @@ func (c *counter) Write(b []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(b)
 	c.bytes += int64(n)
 	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (c *counter) ReadFrom(src io.Reader) (n int64, err error) {
+	if l, ok := src.(*io.LimitedReader); ok {
+		if media, ok := l.R.(store.Reader); ok { // of http.ServeContent, which knows nothing of files
+			return media.CopyTo(c, l.N)
+		}
+	}
+	if to, ok := c.ResponseWriter.(io.ReaderFrom); ok {
+		n, err = to.ReadFrom(src)
+		c.bytes += n
+		return n, err
+	}
+	return io.Copy(struct{ io.Writer }{c}, src)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stagecast/stagecast/origin/store"
 	"github.com/stagecast/stagecast/packager"
 )
 
@@ -27,7 +28,7 @@ type RenditionStatus struct {
 	MSN      int64   `json:"msn"`
 	Part     int     `json:"part"`
 	Segments int     `json:"segments"`
-	Bytes    int64   `json:"bytes"` // held in memory
+	Bytes    int64   `json:"bytes"` // of segments and headers, in memory or on disk
 }
 
 // Status describes every stream, by name.
@@ -111,13 +112,22 @@ func (m *metrics) init(o *Origin) {
 	}, func() float64 { return float64(o.sum(func(r *rendition) int64 { return r.waiting.Load() })) })
 	m.memory = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "stagecast_origin_memory_bytes", Help: "Bytes of media held in memory.",
-	}, func() float64 { return float64(o.sum((*rendition).stored)) })
+	}, func() float64 {
+		if m, ok := o.store.(*store.Memory); ok {
+			return float64(m.Held())
+		}
+		return float64(o.config.Tiers.Stats().Held)
+	})
 }
 
 // Collectors are the origin's metrics.
 func (o *Origin) Collectors() []prometheus.Collector {
 	m := &o.metrics
-	return []prometheus.Collector{m.timeouts, m.bytes, m.added, m.streams, m.waiting, m.memory}
+	all := []prometheus.Collector{m.timeouts, m.bytes, m.added, m.streams, m.waiting, m.memory}
+	if o.config.Tiers != nil {
+		all = append(all, disk{o.config.Tiers})
+	}
+	return all
 }
 
 func (o *Origin) sum(f func(*rendition) int64) (n int64) {

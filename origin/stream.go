@@ -16,6 +16,9 @@ type stream struct {
 	name string
 	view atomic.Pointer[view]
 
+	journal *journal       // nil where nothing outlives the process. It is the packager's, as view is
+	past    *packager.Past // what was listed before a restart, until the packager takes it; nil: nothing
+
 	mu         sync.RWMutex // guards renditions
 	renditions map[string]*rendition
 }
@@ -59,10 +62,17 @@ func (s *stream) ensure(name string, kind media.Kind) *rendition {
 	defer s.mu.Unlock()
 	r := s.renditions[name]
 	if r == nil {
-		r = newRendition(name, kind)
+		r = newRendition(s.name, name, kind)
 		s.renditions[name] = r
 	}
 	return r
+}
+
+// keep adds a rendition that is new.
+func (s *stream) keep(r *rendition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.renditions[r.name] = r
 }
 
 // all are the renditions that the stream has.
@@ -82,11 +92,12 @@ func (s *stream) remove(r *rendition) {
 
 // forgetLater forgets a rendition that has ended, once nobody needs it any more: those who watch to the end are behind by no
 // more than its playlist is long. If anything comes for it before, it is kept: the next broadcast has begun.
-func (s *stream) forgetLater(r *rendition, window time.Duration) {
+func (o *Origin) forgetLater(s *stream, r *rendition) {
 	stores := r.updates()
-	time.AfterFunc(window+endedStay, func() {
-		if r.forget(stores) {
+	time.AfterFunc(o.config.Window+endedStay, func() {
+		if unused, ok := r.forget(stores); ok {
 			s.remove(r)
+			o.discard(unused)
 		}
 	})
 }

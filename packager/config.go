@@ -56,6 +56,7 @@ type Config struct {
 	Window          time.Duration // what a live playlist lists; 60 s when zero, and never less than 6 segments
 	Grace           time.Duration // how long a lost stream waits for its encoder; 60 s when zero
 	EndGrace        time.Duration // the same after a clean end, so that a restarted encoder goes on; 10 s when zero, at most Grace
+	Past            *Past         // what the stream had listed before, to go on from; nil: nothing
 }
 
 func (c Config) withDefaults() Config {

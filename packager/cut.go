@@ -11,17 +11,23 @@ import (
 // Aligned: the ladder forces a key frame at every multiple of the segment duration, so the slot of Unix time that a unit
 // falls into is the number of its segment. Each rendition cuts by itself, and all cut at the same times.
 //
-// Led: a source passed on as it came has its key frames where its encoder put them. The picture leads: its segments end
-// at the first key frame at least a segment duration on, and are counted; the sound follows the picture's cuts. Counting
+// Led: a source passed on as it came has its key frames where its encoder put them. The picture leads, the first of several:
+// its segments end at the first key frame at least a segment duration on, and are counted; the sound follows the picture's
+// cuts, and so do the other pictures, which are known to have key frames there too. Counting
 // starts from the slot of the first picture and never outruns the clock, because no segment is shorter than its slot: a
 // packager that starts anew, from the clock again, never falls back behind what was listed.
 
-// followLimit bounds the units that wait for the leader's next cut.
+// followLimit bounds the units of each follower that wait for the leader's next cut.
 const followLimit = 256
+
+// keySlack is by how much, in ticks of media.VideoClockRate, the times of key frames that belong together may differ: two
+// roundings to milliseconds.
+const keySlack = media.VideoClockRate / 500
 
 // lead is the state of cutting by a picture.
 type lead struct {
 	leader  *rendition // nil: aligned
+	forced  int64      // number of its newest segment that starts without a key frame
 	decoded int64      // the leader's newest DTS in ticks of media.VideoClockRate: no cut comes before it any more
 	waiting []media.AccessUnit
 }
@@ -73,15 +79,25 @@ func (p *Packager) led(r *rendition, u media.AccessUnit) {
 		p.decide()
 		return
 	}
-	at := media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
+	at := r.followedAt(u)
 	if len(l.waiting) > 0 || !l.decided(at) {
-		if l.waiting = append(l.waiting, u); len(l.waiting) < followLimit {
+		if l.waiting = append(l.waiting, u); len(l.waiting) < followLimit*len(p.order) {
 			return
 		}
 		u, l.waiting = l.waiting[0], l.waiting[1:] // the picture is missing: go on without it
-		at = media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
+		r = p.byTrack[u.Track]
+		at = r.followedAt(u)
 	}
 	p.follows(r, u, at)
+}
+
+// followedAt is the time, in ticks of media.VideoClockRate, by which a follower's unit is given to a segment of the leader's.
+func (r *rendition) followedAt(u media.AccessUnit) int64 {
+	at := media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate)
+	if r.track.Kind() == media.Video && u.RandomAccess {
+		at += keySlack
+	}
+	return at
 }
 
 // decide places the units that waited for the leader; those that must wait on do.
@@ -132,7 +148,9 @@ func (p *Packager) leads(r *rendition, u media.AccessUnit) {
 		if r.inGap() || r.gapBefore() && r.gapDue(r.listedEnd(), at) {
 			p.endGapAt(r, at)
 		}
-		p.forced = false
+		if p.forced {
+			p.forced, p.lead.forced = false, r.number
+		}
 	}
 	p.add(r, u)
 	if r.full() && !r.mayEnd(u.Duration) {
@@ -205,12 +223,18 @@ func (p *Packager) follows(r *rendition, u media.AccessUnit, at int64) {
 	for next, known := l.start(r.number + 1); known && at >= next; next, known = l.start(r.number + 1) {
 		p.reach(r, r.number+1)
 	}
-	if r.inGap() {
+	if r.inGap() || !p.mayFollow(r, u, at) {
 		r.dropped++
 		return
 	}
 	r.shorten(&u, p.longest(r)-r.ticks-r.segment/5)
 	p.add(r, u)
+	if r.track.Kind() == media.Video { // pictures that are shown earlier may still come
+		if r.full() && !r.mayEnd(u.Duration) {
+			p.part(r)
+		}
+		return
+	}
 	end := media.Rescale(u.PTS+u.Duration, r.track.ClockRate, media.VideoClockRate)
 	switch next, known := l.start(r.number + 1); {
 	case known && end >= next:
@@ -218,4 +242,14 @@ func (p *Packager) follows(r *rendition, u media.AccessUnit, at int64) {
 	case r.full() && l.decided(end):
 		p.part(r)
 	}
+}
+
+// mayFollow reports whether a follower's unit can stand where it would. A segment of pictures starts with the key frame that
+// the leader's starts with, or not at all, but where the leader's has none itself.
+func (p *Packager) mayFollow(r *rendition, u media.AccessUnit, at int64) bool {
+	if r.track.Kind() == media.Audio || r.opened || r.number == p.lead.forced {
+		return true
+	}
+	start, _ := p.lead.start(r.number)
+	return u.RandomAccess && at <= start+2*keySlack
 }

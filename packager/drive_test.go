@@ -50,6 +50,7 @@ type sink struct {
 	states  []packager.State
 	last    packager.Presentation
 	names   []string // of renditions, as they were declared
+	life    int      // how many updates are taken, and no more; 0: all
 }
 
 // declare tells of a rendition that the stream has from now on.
@@ -65,6 +66,9 @@ func (s *sink) declare(rendition string, video bool) {
 func (s *sink) Put(u packager.Update) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dead(1) {
+		return
+	}
 	for _, o := range []*packager.Object{u.Header, u.Part, u.Segment} {
 		if o == nil {
 			continue
@@ -96,9 +100,21 @@ func (s *sink) Put(u packager.Update) {
 	})
 }
 
+// dead reports that a server which had a number of updates to live is no more.
+func (s *sink) dead(updates int) bool {
+	if s.life > 1 {
+		s.life -= updates
+		return false
+	}
+	return s.life == 1
+}
+
 func (s *sink) Present(p packager.Presentation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dead(0) {
+		return
+	}
 	s.last = p
 	if n := len(s.states); n == 0 || s.states[n-1] != p.State {
 		s.states = append(s.states, p.State)

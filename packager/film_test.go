@@ -23,18 +23,20 @@ const (
 
 // film is what an encoder sends: it is told by the index of each picture since the publication began.
 type film struct {
-	videos   []string             // renditions of the picture; 720p alone when nil
-	rate     media.Rational       // 30 when unknown
-	aligned  bool                 // key frames at the multiples of two seconds; else where key says
-	key      func(i int64) bool   // every two seconds when nil
-	offset   func(i int64) int64  // PTS−DTS in pictures; none when nil
-	open     bool                 // units do not say their duration
-	late     time.Duration        // every unit arrives that much after its time
-	silent   bool                 // there is no sound
-	missing  func(time.Time) bool // pictures that never come
-	quiet    func(time.Time) bool // sound that never comes
-	ahead    time.Duration        // by how much the sound is sent before its picture
-	config   string               // avcC when empty
+	videos   []string                       // renditions of the picture; 720p alone when nil
+	rate     media.Rational                 // 30 when unknown
+	aligned  bool                           // key frames at the multiples of two seconds; else where key says
+	key      func(i int64) bool             // every two seconds when nil
+	offset   func(i int64) int64            // PTS−DTS in pictures; none when nil
+	open     bool                           // units do not say their duration
+	late     time.Duration                  // every unit arrives that much after its time
+	silent   bool                           // there is no sound
+	missing  func(time.Time) bool           // pictures that never come
+	quiet    func(time.Time) bool           // sound that never comes
+	ahead    time.Duration                  // by how much the sound is sent before its picture
+	rung     func(u *media.AccessUnit) bool // changes a unit of a picture that is not the first, and says whether it is sent
+	rungs1st bool                           // the first picture comes after the others
+	config   string                         // avcC when empty
 	language string
 }
 
@@ -132,9 +134,14 @@ func (w *showing) picture(at int64) {
 	if w.offset != nil {
 		u.PTS = w.lattice.Ticks(k + w.offset(w.i))
 	}
-	for track := range w.videos {
-		u.Track = track + 1
-		w.write(u)
+	for n := range w.videos {
+		u := u
+		if u.Track = n + 1; w.rungs1st {
+			u.Track = len(w.videos) - n
+		}
+		if u.Track == 1 || w.rung == nil || w.rung(&u) {
+			w.write(u)
+		}
 	}
 }
 

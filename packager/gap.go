@@ -2,6 +2,7 @@ package packager
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/stagecast/stagecast/internal/hls"
@@ -133,6 +134,7 @@ func (r *rendition) gapDue(start, at time.Time) bool {
 
 // endGapAt lists what is left of a gap, so that media go on at a time.
 func (p *Packager) endGapAt(r *rendition, at time.Time) {
+	p.fill(r, math.MaxInt64, at.Add(-little)) // what comes sooner after its time than before the loss leaves more than a segment
 	if r.head == nil {
 		r.openGap(p.gapStart(r))
 	}
@@ -209,7 +211,8 @@ func (r *rendition) listedEnd() time.Time {
 // any more, and the first one of a publication.
 func (r *rendition) breaks() bool {
 	lost, fresh := r.number >= r.lostAt, r.fresh && r.number >= r.begins
-	if lost || fresh {
+	owed := slices.Contains(r.owed, r.number)
+	if lost || fresh || owed {
 		r.discs++
 	}
 	if lost {
@@ -218,5 +221,5 @@ func (r *rendition) breaks() bool {
 	if fresh {
 		r.fresh = false
 	}
-	return lost || fresh
+	return lost || fresh || owed
 }

@@ -56,7 +56,7 @@ func (p *Packager) flush() {
 	}
 	for _, u := range p.lead.waiting {
 		r := p.byTrack[u.Track]
-		p.follows(r, u, media.Rescale(u.PTS, r.track.ClockRate, media.VideoClockRate))
+		p.follows(r, u, r.followedAt(u))
 	}
 	p.lead.waiting = nil
 }
@@ -97,6 +97,10 @@ func (p *Packager) cutLost() {
 func (p *Packager) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.finish()
+}
+
+func (p *Packager) finish() { // p.mu is held
 	p.state = Ended
 	p.away = false
 	for _, r := range p.order {
@@ -119,6 +123,9 @@ func (p *Packager) end() {
 
 // silence is for how long nothing must have come of a rendition before gaps are listed for it while others go on.
 const silence = time.Second
+
+// company is by how much the renditions of a publication may begin to come one after the other.
+const company = 200 * time.Millisecond
 
 // watch lists gaps for what does not come.
 func (p *Packager) watch(ctx context.Context) error {
@@ -180,6 +187,9 @@ func (p *Packager) stalled(r *rendition, now time.Time) bool {
 	if !p.started {
 		return false
 	}
+	if r.number == r.begins && !r.opened && !r.inGap() && now.Sub(p.startedAt) < company {
+		return false // the first picture is there, its sound is on the way
+	}
 	if r.inGap() || !r.opened && r.gapBefore() {
 		return true // whether anything comes or not, it cannot be listed before the next segment
 	}
@@ -218,7 +228,7 @@ func (p *Packager) present() {
 		p.state = Live
 	}
 	pr := Presentation{
-		Stream: p.stream, State: p.state, Since: p.since, Generation: p.generation, Profile: p.config.Profile,
+		Stream: p.stream, State: p.state, Since: p.since, Token: p.token, Generation: p.generation, Profile: p.config.Profile,
 		PartTarget: p.config.Profile.PartTarget(), Target: time.Duration(p.target) * time.Second,
 	}
 	for _, r := range p.order {

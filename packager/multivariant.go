@@ -12,7 +12,7 @@ import (
 const audioGroup = "audio"
 
 func (r *rendition) describe() Rendition {
-	return Rendition{Track: r.track, Codec: cmaf.CodecString(&r.track)}
+	return Rendition{Track: r.track, Codec: cmaf.CodecString(&r.track), Peak: r.peak}
 }
 
 // multivariant lists one variant for each picture, each with the sound, best first; or the sound alone.

@@ -40,8 +40,10 @@ type Packager struct {
 	published  bool   // every rendition has had a whole segment in this broadcast
 	order      []*rendition
 	byName     map[string]*rendition
+	lives      map[string]int // by the name of a track: which life its next rendition is in; 1 where there is none
 	byTrack    map[int]*rendition
 	started    bool               // the publication's first slot is known
+	startedAt  time.Time          // since when
 	away       bool               // there is no publication, or none of its segments has begun: gaps are listed for all renditions
 	early      []media.AccessUnit // units that came before it was
 	arrived    time.Time          // when the units that are being placed came
@@ -54,7 +56,7 @@ type Packager struct {
 func New(c Config, stream string, h *hub.Hub, sink Sink, log *slog.Logger) *Packager {
 	return &Packager{
 		config: c.withDefaults(), stream: stream, hub: h, sink: sink, log: log.With("stream", stream),
-		state: Idle, byName: make(map[string]*rendition),
+		state: Idle, byName: make(map[string]*rendition), lives: make(map[string]int),
 	}
 }
 
@@ -70,7 +72,7 @@ func (p *Packager) Run(ctx context.Context) error {
 func (p *Packager) follow(ctx context.Context) error {
 	key := hub.Key{Stream: p.stream, Stage: p.config.Stage}
 	var last *hub.Publication
-	var patience <-chan time.Time
+	patience := p.resume(time.Now())
 	for {
 		pub, err := p.await(ctx, key, last, patience)
 		if err != nil {
@@ -146,6 +148,7 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		p.token = strconv.FormatInt(pub.ID, 36)
 		p.since = time.Now().UTC()
 		p.state, p.published = Starting, false
+		clear(p.lives)
 		for _, r := range p.byName {
 			r.forget()
 			r.token = p.token
@@ -155,10 +158,12 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	p.byName, p.byTrack, p.order = make(map[string]*rendition), make(map[int]*rendition), nil
 	p.lead = lead{}
 	for _, t := range pub.Tracks {
+		t.Rendition = lifeName(t.Rendition, max(1, p.lives[t.Rendition]))
 		r := gone[t.Rendition]
 		if r == nil {
 			r = newRendition(p.config, p.token)
 		}
+		r.config = p.config
 		delete(gone, t.Rendition)
 		if err := r.use(t); err != nil {
 			return err
@@ -166,12 +171,13 @@ func (p *Packager) begin(pub *hub.Publication) error {
 		r.fresh, r.begins, r.lastTicks = r.number > 0, math.MaxInt64, 0
 		p.byName[t.Rendition], p.byTrack[t.ID] = r, r
 		p.order = append(p.order, r)
-		if t.Kind() == media.Video && !t.Aligned {
+		if t.Kind() == media.Video && !t.Aligned && p.lead.leader == nil {
 			p.lead.leader = r
 		}
 	}
-	for _, r := range gone {
+	for name, r := range gone {
 		p.put(r, nil, nil, true)
+		p.ended(name)
 	}
 	p.started, p.early, p.forced = false, nil, false
 	p.resign()
@@ -180,13 +186,18 @@ func (p *Packager) begin(pub *hub.Publication) error {
 	return nil
 }
 
-// resign gives the presentation a new generation if its renditions or their codecs have changed.
-func (p *Packager) resign() {
+// sign is what a player must load the stream anew for when it changes.
+func (p *Packager) sign() string {
 	signature := p.token
 	for _, r := range p.order {
 		signature += "|" + r.track.Rendition + "=" + r.mapped
 	}
-	if signature != p.signature {
+	return signature
+}
+
+// resign gives the presentation a new generation if its renditions or their codecs have changed.
+func (p *Packager) resign() {
+	if signature := p.sign(); signature != p.signature {
 		p.signature = signature
 		p.generation = max(p.generation+1, time.Now().UnixMilli())
 	}
@@ -230,14 +241,15 @@ func (r *rendition) settle(u media.AccessUnit) (media.AccessUnit, bool) {
 	return *held, true
 }
 
-// start finds the segment with which all renditions of a publication begin: the one of its first picture, or sound where
-// there is no picture. It reports whether r's unit can be placed.
+// start finds the segment with which all renditions of a publication begin: the one of its first picture, of the leader
+// where there is one, or sound where there is no picture. It reports whether r's unit can be placed.
 func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 	if p.started {
 		return true
 	}
-	if p.hasVideo() && (r.track.Kind() != media.Video || !u.RandomAccess) {
-		if len(p.early) < followLimit*4 && r.track.Kind() == media.Audio {
+	follower := r.track.Kind() == media.Audio || p.lead.leader != nil && r != p.lead.leader
+	if p.hasVideo() && (follower || !u.RandomAccess) {
+		if len(p.early) < followLimit*4 && follower {
 			p.early = append(p.early, u)
 		}
 		return false
@@ -255,7 +267,7 @@ func (p *Packager) start(r *rendition, u media.AccessUnit) bool {
 			number = max(number, o.number+1) // what is open is the last publication's
 		}
 	}
-	p.started, p.away = true, false
+	p.started, p.startedAt, p.away = true, time.Now(), false
 	p.beginAt(number)
 	early := p.early
 	p.early = nil
@@ -346,6 +358,9 @@ func (p *Packager) close(r *rendition) {
 	}
 	part := r.closePart()
 	segment := r.closeSegment()
+	if len(segment.Chunks) == 0 {
+		segment = nil // all of it was put before a restart
+	}
 	p.settleTarget(r)
 	r.trim()
 	p.put(r, part, segment, false)
@@ -384,7 +399,8 @@ func (p *Packager) reach(r *rendition, number int64) {
 // (RFC 8216bis, B.1), and players find what they ask for.
 func (p *Packager) put(r *rendition, part, segment *Object, ended bool) {
 	u := Update{
-		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment, Arrived: p.arrived,
+		Stream: p.stream, Rendition: r.track.Rendition, Kind: r.track.Kind(), Header: r.header, Part: part, Segment: segment,
+		Arrived: p.arrived, Lag: r.lag,
 	}
 	r.header = nil
 	if p.published {

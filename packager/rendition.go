@@ -29,6 +29,7 @@ type rendition struct {
 	begins       int64        // number of the first segment of the current publication
 	fresh        bool         // that segment is still to come, and stands after a discontinuity
 	lostAt       int64        // number of the first segment after the media of a lost publication; none is that large once it has begun
+	owed         []int64      // numbers of segments that stand after a discontinuity in other renditions, and are still to come in this one
 	opened       bool         // it has media
 	openPTS      int64        // of its first unit
 	headAt       int64        // its start in ticks of media.VideoClockRate
@@ -36,6 +37,7 @@ type rendition struct {
 	head         *hls.Segment // nil before it has media or is known to be a gap
 	parts        []hls.Part
 	chunks       [][]byte
+	kept         int64  // bytes of the open segment that are not in chunks: they were handed on before a restart
 	sequence     uint32 // of the last chunk
 	listed       []*listing
 	discs        int64 // discontinuities so far
@@ -174,7 +176,7 @@ func (r *rendition) closePart() *Object {
 	r.chunks = append(r.chunks, chunk)
 	clear(r.samples) // let go of the payloads
 	r.samples, r.partTicks = r.samples[:0], 0
-	return &Object{Name: part.URI, Chunks: r.chunks[len(r.chunks)-1:]}
+	return &Object{Name: part.URI, Parent: r.head.URI, Chunks: r.chunks[len(r.chunks)-1:]}
 }
 
 // closeSegment lists the open segment, whose last part must have been closed, and begins the next.
@@ -183,7 +185,7 @@ func (r *rendition) closeSegment() *Object {
 	s.Duration = span(r.ticks, r.track.ClockRate)
 	s.Parts = r.parts
 	object := &Object{Name: s.URI, Chunks: r.chunks}
-	bits := int64(object.Size()) * 8
+	bits := (r.kept + int64(object.Size())) * 8
 	if r.ticks > r.segment/4 { // a few frames say nothing of a rate
 		r.peak = max(r.peak, bits*r.track.ClockRate/r.ticks)
 	}
@@ -198,7 +200,7 @@ func (r *rendition) closeSegment() *Object {
 
 // next makes room for the next segment.
 func (r *rendition) next() {
-	r.opened, r.ticks, r.head = false, 0, nil
+	r.opened, r.ticks, r.head, r.kept = false, 0, nil, 0
 	r.parts, r.chunks = make([]hls.Part, 0, cap(r.parts)), make([][]byte, 0, cap(r.chunks))
 }
 
@@ -237,9 +239,10 @@ func (r *rendition) trim() {
 // forget empties the list for a new broadcast; numbers go on.
 func (r *rendition) forget() {
 	r.listed, r.bits, r.peak, r.lastTicks = nil, 0, 0, 0
-	r.parts, r.chunks, r.samples = nil, nil, nil
+	r.parts, r.chunks, r.samples, r.kept = nil, nil, nil, 0
 	r.opened, r.ticks, r.partTicks, r.head, r.held = false, 0, 0, nil, nil
-	r.lostAt = math.MaxInt64
+	r.lostAt, r.owed = math.MaxInt64, nil
+	r.mapped = "" // the header is put again: a sink forgets a broadcast that is long over
 }
 
 // span converts ticks of rate to a duration, rounded to the nanosecond.

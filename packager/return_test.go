@@ -108,7 +108,9 @@ func TestRenditionComesBackInTheSameBroadcast(t *testing.T) {
 		before := s.parsed("360p")
 		require.True(t, before.Ended)
 		s.show(both).play(9 * time.Second)
-		after := s.parsed("360p")
+		require.True(t, s.parsed("360p").Ended, "what has ended stays so")
+		require.Contains(t, s.sink.presented().Multivariant.String(), "360p_2/index.m3u8")
+		after := s.parsed("360p_2")
 		require.False(t, after.Ended)
 		require.Greater(t, after.MediaSequence, before.LastMSN())
 		require.Equal(t, s.parsed("720p").Segment(after.MediaSequence).Epoch, after.Segments[0].Epoch)
@@ -136,6 +138,13 @@ func TestNextBroadcastIsToldApart(t *testing.T) {
 		require.GreaterOrEqual(t, after.DiscontinuitySequence, before.Segments[len(before.Segments)-1].Epoch)
 		token := func(uri string) string { return strings.SplitN(uri, "-", 2)[1] }
 		require.NotEqual(t, token(before.Segments[0].URI), token(after.Segments[0].URI))
+		headers := 0
+		for _, u := range s.sink.of("720p") {
+			if u.Header != nil {
+				headers++
+			}
+		}
+		require.Equal(t, 2, headers, "one for each broadcast: the sink may have forgotten the first")
 	})
 }
 
@@ -282,6 +291,20 @@ func TestEndForGoodIsAtOnce(t *testing.T) {
 				require.True(t, s.parsed(name).Ended, name)
 			}
 			require.Empty(t, s.faults())
+		})
+	}
+}
+
+// Gaps are listed as late as media came. An encoder that is less late when it returns leaves more than a segment to list.
+func TestReturnWithLessLag(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		on(t, packager.Config{}, aligned, func(s *stage) {
+			w := s.show(film{aligned: aligned, late: 3 * time.Second})
+			w.play(16300 * time.Millisecond)
+			w.stop(hub.ErrLost)
+			time.Sleep(5 * time.Second)
+			s.show(film{aligned: aligned}).play(9 * time.Second)
+			require.Empty(t, s.faults(), "aligned=%v", aligned)
 		})
 	}
 }

@@ -49,18 +49,18 @@ func TestNoRungIsAheadOfTheFirst(t *testing.T) {
 	picture := func(track int, pts int64, random bool) {
 		require.NoError(t, c.write(media.AccessUnit{Track: track, PTS: pts, RandomAccess: random}))
 	}
-	picture(1, 10, true)
-	picture(2, 10, true)
-	picture(2, 20, true) // its output was read first
-	picture(2, 30, false)
-	picture(3, 20, true)
-	picture(1, 20, true)
+	picture(1, 10_000, true)
+	picture(2, 10_000, true)
+	picture(2, 20_000, true) // its output was read first
+	picture(2, 30_000, false)
+	picture(3, 20_000, true)
+	picture(1, 20_000, true)
 	units, err := c.pub.Subscribe().Next(context.Background(), nil)
 	require.NoError(t, err)
 	require.Equal(t, []media.AccessUnit{
-		{Track: 1, PTS: 20, RandomAccess: true}, {Track: 2, PTS: 20, RandomAccess: true},
+		{Track: 1, PTS: 20_000, RandomAccess: true}, {Track: 2, PTS: 20_000, RandomAccess: true},
 	}, units)
-	picture(1, 30, false)
+	picture(1, 30_000, false)
 	require.Empty(t, c.held)
 }
 

@@ -52,6 +52,20 @@ func between(above, below step, lines int) int {
 	return (below.bitrate + int(share*float64(above.bitrate-below.bitrate))) / 10_000 * 10_000
 }
 
+// nominal is the bit rate for a size, between those of the steps or of the nearest.
+func nominal(lines int) int {
+	for i, s := range steps {
+		switch {
+		case lines < s.lines:
+		case i == 0 || lines == s.lines:
+			return s.bitrate
+		default:
+			return between(steps[i-1], s, lines)
+		}
+	}
+	return steps[len(steps)-1].bitrate
+}
+
 // newPlan chooses the rungs for a source picture: every default step up to the source's own size, and that size itself
 // where it lies below the lowest step, or a quarter or more above the highest that fits. Aspect and frame rate are kept, sizes are even. share is the part of the machine
 // that the ladder may take.
@@ -97,6 +111,11 @@ func newPlan(source *media.Track, capacity Capacity, share float64) Plan {
 		}
 	}
 	return p
+}
+
+// Steps are the rungs of a picture of that size on a machine that can encode them all.
+func Steps(width, height int) []Rung {
+	return newPlan(&media.Track{Width: width, Height: height}, Capacity{}, 1).Rungs
 }
 
 // pixels that all rungs together have in a second.

@@ -10,6 +10,7 @@ import (
 
 // Status is a stream's transcoding as the status page shows it.
 type Status struct {
+	Passed   bool      `json:"passed"` // the rungs are the source's own, and nothing is encoded here
 	Preset   string    `json:"preset"`
 	Rungs    []Rung    `json:"rungs"`
 	Dropped  []Dropped `json:"dropped"`
@@ -26,6 +27,7 @@ type Status struct {
 type meter struct {
 	mu         sync.Mutex // guards everything below
 	plan       Plan
+	passed     bool
 	process    *ffmpeg.Process
 	restarts   int64
 	reason     string
@@ -45,7 +47,20 @@ type meter struct {
 func (m *meter) planned(p Plan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.plan = p
+	m.plan, m.passed = p, false
+}
+
+// passing says that the rungs are those of the source.
+func (m *meter) passing(tracks []media.Track) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plan, m.passed, m.process, m.fps, m.speed = Plan{Rungs: []Rung{}, Dropped: []Dropped{}}, true, nil, 0, 0
+	m.newestIn, m.newestOut = 0, 0
+	for i := range tracks {
+		if t := &tracks[i]; t.Kind() == media.Video {
+			m.plan.Rungs = append(m.plan.Rungs, Rung{Name: t.Rendition, Width: t.Width, Height: t.Height, Bitrate: t.Bitrate})
+		}
+	}
 }
 
 func (m *meter) started(p *ffmpeg.Process) {
@@ -133,7 +148,7 @@ func (m *meter) status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := Status{
-		Preset: m.plan.Preset, Rungs: m.plan.Rungs, Dropped: m.plan.Dropped, FPS: m.fps, Speed: m.speed,
+		Passed: m.passed, Preset: m.plan.Preset, Rungs: m.plan.Rungs, Dropped: m.plan.Dropped, FPS: m.fps, Speed: m.speed,
 		Restarts: m.restarts, Reason: m.reason, Lost: m.lost, Log: []string{},
 	}
 	if m.newestIn > 0 && m.newestOut > 0 && len(m.plan.Rungs) > 0 {

@@ -74,7 +74,11 @@ func (p *Pool) Run(ctx context.Context, stream string) error {
 		if time.Since(began) > p.config.Keep {
 			rungs = nil
 		}
-		rungs = p.encode(ctx, source, rungs)
+		if pictures(source) > 1 {
+			rungs = p.pass(ctx, source)
+		} else {
+			rungs = p.encode(ctx, source, rungs)
+		}
 		if err := source.Err(); errors.Is(err, hub.ErrEnded) || errors.Is(err, hub.ErrOver) {
 			rungs = nil
 		}

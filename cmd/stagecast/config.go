@@ -24,12 +24,14 @@ import (
 // Config is every key there is. Each is a line of the file, an environment variable (STAGECAST_ and the path in capitals)
 // and a flag; a flag beats the environment, which beats the file.
 type Config struct {
-	Data    string `default:"./data" help:"Directory for stream keys and the operator's token."`
+	Data    string `default:"./data" help:"Directory for stream keys, the operator's token, and media."`
+	Disk    string `default:"20GB" help:"What DATA/media may take: 500MB, 20GB. What is listed survives the end of the process; with 20GB,sync also a loss of power; 0 keeps everything in memory."`
 	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. A stream may have several, and a key an end: NAME=KEY@2026-12-31. NAME/backup=KEY is for its second encoder, which stands by. Without it they are kept in DATA/streams."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
 	TLS   TLSConfig   `embed:"" prefix:"tls."`
+	Auth  AuthConfig  `embed:"" prefix:"auth."`
 	Admin AdminConfig `embed:"" prefix:"admin."`
 	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
 	RTSP  RTSPConfig  `embed:"" prefix:"rtsp."`
@@ -39,7 +41,7 @@ type Config struct {
 
 	WebRTC WebRTCConfig `embed:"" prefix:"webrtc."`
 
-	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
+	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, rtmp:// or rtmps://HOST/APP/NAME, http:// or https://…m3u8, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	Slate       string `default:"auto" help:"What viewers see for hls.grace while the encoder of a stream is away. auto: a plain card. off: nothing. Else an image, or a film of up to 10 s that can be streamed (WebM, MPEG-TS, MP4 with its index in front)."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
@@ -47,15 +49,22 @@ type Config struct {
 
 // HTTPConfig is where viewers come.
 type HTTPConfig struct {
-	Address    string `default:":8080" help:"Viewers' pages and HLS."`
-	TLSAddress string `default:":8443" help:"The same over TLS, where there is a certificate."`
-	URL        string `help:"Base URL that viewers use, for links; guessed when empty."`
+	Address Address `default:":8080,tls://:8443" help:"Viewers' pages and HLS; tls:// is opened where there is a certificate."`
+	URL     string  `help:"Base URL that viewers use, for links; guessed when empty."`
+}
+
+// AuthConfig is who may publish, beside the keys of streams.
+type AuthConfig struct {
+	Allow   string `help:"Addresses that may publish, ADDRESS or NETWORK/BITS separated by commas, STREAM=ADDRESS for one stream; all when empty."`
+	JWT     string `name:"jwt" help:"JWKS, a file or an https:// URL: a token signed with one of its keys is taken as a stream key. It needs exp, stream (or sub) and the scope publish."`
+	Webhook string `help:"URL, https:// or of this machine, that is asked by POST about keys that are no stream's: 2xx opens the stream, 403 refuses it."`
 }
 
 // TLSConfig is the certificate.
 type TLSConfig struct {
-	Certificate string `type:"path" help:"PEM file with the certificate chain."`
+	Certificate string `type:"path" help:"PEM file with the certificate chain; taken again when it changes."`
 	Key         string `type:"path" help:"PEM file with its private key."`
+	ACME        string `name:"acme" help:"Names of this server, NAME,NAME: their certificate is obtained and renewed by itself, and you agree to the authority's terms. Also email=ADDRESS for its warnings, and ca=URL of another directory. Ports 80 or 443 must lead here."`
 }
 
 // AdminConfig is the operator's door.
@@ -66,15 +75,12 @@ type AdminConfig struct {
 
 // RTMPConfig is the broadcasters' door.
 type RTMPConfig struct {
-	Address    string `default:":1935" help:"RTMP."`
-	TLSAddress string `default:":1936" help:"RTMPS, where there is a certificate."`
+	Address Address `default:":1935,tls://:1936" help:"RTMP, and RTMPS where there is a certificate."`
 }
 
 // RTSPConfig is the door for encoders that publish over RTSP.
 type RTSPConfig struct {
-	Address    string `default:":8554" help:"RTSP; empty for none. The password is the stream key."`
-	TLSAddress string `default:":8322" help:"RTSPS, where there is a certificate."`
-	UDPAddress string `default:":8000" help:"Media of RTSP over UDP: an even port, and the one after; empty for interleaved only."`
+	Address Address `default:":8554,tls://:8322,udp://:8000" help:"RTSP, and RTSPS where there is a certificate; the password is the stream key. udp:// is an even port for media, and the one after; without it media comes interleaved. Empty for none."`
 }
 
 // SRTConfig is the broadcasters' door for SRT.
@@ -104,10 +110,15 @@ type LogConfig struct {
 
 // Validate is called by kong once all sources have been read.
 func (c *Config) Validate() error {
-	for key, address := range map[string]string{"http.address": c.HTTP.Address, "rtmp.address": c.RTMP.Address, "admin.address": c.Admin.Address, "webrtc.address": c.WebRTC.Address} {
+	for key, address := range map[string]string{
+		"http.address": c.HTTP.Address.Plain, "rtmp.address": c.RTMP.Address.Plain, "admin.address": c.Admin.Address, "webrtc.address": c.WebRTC.Address,
+	} {
 		if address == "" {
 			return fmt.Errorf("%s must not be empty", key)
 		}
+	}
+	if c.HTTP.Address.UDP != "" || c.RTMP.Address.UDP != "" {
+		return errors.New("udp:// is for rtsp.address alone")
 	}
 	if _, err := telemetry.NewLog(io.Discard, c.Log.Format, c.Log.Level); err != nil {
 		return err
@@ -117,6 +128,9 @@ func (c *Config) Validate() error {
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return errors.New("tls.certificate and tls.key go together: give both or none")
+	}
+	if c.TLS.ACME != "" && c.TLS.Certificate != "" {
+		return errors.New("tls.acme obtains the certificate that tls.certificate would be: give one of them")
 	}
 	if c.HLS.Window < 12*time.Second || c.HLS.Window > 24*time.Hour {
 		return errors.New("hls.window must be between 12s and 24h")
@@ -129,6 +143,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := auth.ParseStreams(c.Streams); err != nil {
 		return fmt.Errorf("streams: %w", err)
+	}
+	if _, err := parseDisk(c.Disk); err != nil {
+		return fmt.Errorf("disk: %w", err)
 	}
 	if _, err := srt.ParsePassphrases(c.SRT.Passphrase); err != nil {
 		return fmt.Errorf("srt.passphrase: %w", err)

@@ -47,11 +47,12 @@ func TestGoodFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "run", command)
 	require.Equal(t, &Config{
-		Data: "/var/lib/stagecast", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", Slate: "auto", MaxSessions: 7,
-		HTTP:  HTTPConfig{Address: "127.0.0.1:8081", TLSAddress: ":8443", URL: "https://live.example.com"},
+		Data: "/var/lib/stagecast", Disk: "500GB,sync", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", Slate: "auto", MaxSessions: 7,
+		HTTP:  HTTPConfig{Address: Address{Plain: "127.0.0.1:8081"}, URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
-		RTMP:  RTMPConfig{Address: ":1935", TLSAddress: ":19360"},
-		RTSP:  RTSPConfig{Address: ":8554", TLSAddress: ":8322", UDPAddress: ":8000"},
+		Auth:  AuthConfig{Allow: "192.0.2.0/24,live=192.0.2.7", Webhook: "https://example.com/publish"},
+		RTMP:  RTMPConfig{Address: Address{Plain: ":1935", TLS: ":19360"}},
+		RTSP:  RTSPConfig{Address: Address{Plain: ":8554", TLS: ":8322", UDP: ":8000"}},
 		SRT:   SRTConfig{Address: ":8891", Passphrase: "other=ten letters or more"},
 		Pulls: "other=udp://239.1.2.3:5000,live=rtsp://viewer:pass@camera/1",
 		HLS:   HLSConfig{Profile: "ultra", Window: 90 * time.Second, Grace: time.Minute},
@@ -86,8 +87,13 @@ func TestBadFiles(t *testing.T) {
 		"half-tls":          `tls.certificate and tls.key`,
 		"log-level":         `log level "loud"`,
 		"no-address":        `rtmp.address must not be empty`,
+		"address-scheme":    `address-scheme.bad.yml:2: --rtmp.address`,
+		"address-twice":     `address-twice.bad.yml:2: --http.address`,
+		"address-udp":       `udp:// is for rtsp.address alone`,
 		"passphrase":        `srt.passphrase: a passphrase has 10 to 79`,
 		"pull-scheme":       `pulls: the URL of live: its scheme is not one that can be pulled`,
+		"disk":              `disk: "20 gigabytes" is not a size`,
+		"disk-option":       `neither a size such as 20GB nor`,
 		"pull-metadata":     `pulls: the URL of live: udp://ADDRESS:PORT`,
 	}
 	files, err := filepath.Glob("testdata/*.bad.yml")
@@ -99,6 +105,18 @@ func TestBadFiles(t *testing.T) {
 		require.ErrorContains(t, err, want[name], path)
 		require.NotContains(t, err.Error(), "secret", "a key is not to be seen")
 	}
+}
+
+func TestAnAddressSaysWhatIsOpened(t *testing.T) {
+	cleanEnvironment(t)
+	c, _, err := parse(nil)
+	require.NoError(t, err)
+	require.Equal(t, []Address{
+		{Plain: ":8080", TLS: ":8443"}, {Plain: ":1935", TLS: ":1936"}, {Plain: ":8554", TLS: ":8322", UDP: ":8000"},
+	}, []Address{c.HTTP.Address, c.RTMP.Address, c.RTSP.Address})
+	c, _, err = parse([]string{"--rtsp.address=", "--http.address=:80"})
+	require.NoError(t, err)
+	require.Equal(t, []Address{{}, {Plain: ":80"}}, []Address{c.RTSP.Address, c.HTTP.Address})
 }
 
 func TestAFileThatIsNotThere(t *testing.T) {
@@ -137,7 +155,7 @@ func TestAMistakeOnTheCommandLineIsNotBlamedOnTheFile(t *testing.T) {
 func keys(t reflect.Type, prefix string) (out []string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Type.Kind() == reflect.Struct {
+		if _, section := f.Tag.Lookup("embed"); section {
 			out = append(out, keys(f.Type, f.Tag.Get("prefix"))...)
 			continue
 		}

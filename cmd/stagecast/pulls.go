@@ -6,7 +6,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/stagecast/stagecast/ingest/hls"
 	"github.com/stagecast/stagecast/ingest/pull"
+	"github.com/stagecast/stagecast/ingest/rtmp"
 	"github.com/stagecast/stagecast/ingest/rtsp"
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/udp"
@@ -18,6 +20,10 @@ var schemes = map[string]func(*url.URL) (pull.Source, error){
 	"rtsp":  func(u *url.URL) (pull.Source, error) { return rtsp.NewCamera(u) },
 	"rtsps": func(u *url.URL) (pull.Source, error) { return rtsp.NewCamera(u) },
 	"srt":   func(u *url.URL) (pull.Source, error) { return srt.NewCaller(u) },
+	"rtmp":  func(u *url.URL) (pull.Source, error) { return rtmp.NewCaller(u) },
+	"rtmps": func(u *url.URL) (pull.Source, error) { return rtmp.NewCaller(u) },
+	"http":  func(u *url.URL) (pull.Source, error) { return hls.NewPlaylist(u) },
+	"https": func(u *url.URL) (pull.Source, error) { return hls.NewPlaylist(u) },
 	"udp":   func(u *url.URL) (pull.Source, error) { return udp.New(u) },
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 func TestPullsAreReadStrictlyAndURLsStayOutOfErrors(t *testing.T) {
-	pulls, err := parsePulls("door=rtsp://user:pass@camera.example/1?x=y=z, yard=rtsps://[fd00::1]:322/,far=srt://host:9000?streamid=s,up=udp://239.1.2.3:5000")
+	pulls, err := parsePulls("door=rtsp://user:pass@camera.example/1?x=y=z, yard=rtsps://[fd00::1]:322/,far=srt://host:9000?streamid=s,up=udp://239.1.2.3:5000," +
+		"studio=rtmp://host/app/name?token=t,club=rtmps://host:1936/app/name,site=https://user:pass@host/a/b.m3u8?token=t")
 	require.NoError(t, err)
 	var read []string
 	for _, p := range pulls {
@@ -16,6 +17,7 @@ func TestPullsAreReadStrictlyAndURLsStayOutOfErrors(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"door rtsp://camera.example rtsp-pull", "yard rtsps://[fd00::1]:322 rtsps-pull", "far srt://host:9000 srt-pull", "up udp://239.1.2.3:5000 udp",
+		"studio rtmp://host rtmp-pull", "club rtmps://host:1936 rtmps-pull", "site https://host hls-pull",
 	}, read)
 	none, err := parsePulls(" , ")
 	require.NoError(t, err)
@@ -23,7 +25,7 @@ func TestPullsAreReadStrictlyAndURLsStayOutOfErrors(t *testing.T) {
 	for _, bad := range []string{
 		"door", "=rtsp://secret@camera/", "door=secret", "door=/secret", "door=rtsp:///secret", "door=rtsp://%zz:secret@camera/", "a/b=rtsp://secret@camera/",
 		"whip=rtsp://secret@camera/", "door=rtsp://a/,door=rtsp://secret@b/", "door=file:///secret", "door=http://secret@camera/", "door=rtsp://secret@:554/",
-		"door=srt://host:1?secret=1", "door=udp://169.254.169.254:80", "door=rtsp://camera/#secret",
+		"door=srt://host:1?secret=1", "door=udp://169.254.169.254:80", "door=rtmp://secret@host/a/b", "door=rtmp://host/secret", "door=https://secret@host/page", "door=rtsp://camera/#secret",
 	} {
 		_, err := parsePulls(bad)
 		require.Error(t, err, bad)

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"strings"
 	"time"
@@ -27,11 +29,14 @@ import (
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/ingest/whip"
 	"github.com/stagecast/stagecast/internal/auth"
+	"github.com/stagecast/stagecast/internal/certificate"
+	"github.com/stagecast/stagecast/internal/certificate/acme"
 	"github.com/stagecast/stagecast/internal/control"
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/internal/web"
 	"github.com/stagecast/stagecast/origin"
+	"github.com/stagecast/stagecast/origin/store"
 	"github.com/stagecast/stagecast/packager"
 	"github.com/stagecast/stagecast/player"
 	"github.com/stagecast/stagecast/transcode"
@@ -46,15 +51,20 @@ type server struct {
 	streams  auth.Streams // and their keys
 	names    []string
 	token    string
-	tls      *tls.Config // nil: no certificate
 	pulls    []*pull.Pull
+
+	tls         *tls.Config        // nil: no certificate
+	certificate *certificate.Files // of one of the two
+	acme        *acme.Manager
 
 	hub     *hub.Hub
 	gate    *ingest.Gate
 	whip    *whip.Server
 	pool    *transcode.Pool
+	disk    *store.Disk // nil, as tiers: everything is in memory
+	tiers   *store.Tiered
 	origin  *origin.Origin
-	ready   chan struct{} // closed once every port is open
+	ready   chan struct{} // closed once every port is open and the machine is measured
 	stopped chan struct{} // closed when the end begins
 }
 
@@ -64,12 +74,9 @@ func run(ctx context.Context, c *Config, out, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	listeners, err := s.listen(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.measure(ctx); err != nil {
-		listeners.close()
 		return err
 	}
 	s.banner(out, listeners)
@@ -92,11 +99,25 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		return nil, err
 	}
 	if c.TLS.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
+		files, err := certificate.Load(c.TLS.Certificate, c.TLS.Key, log)
 		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
+			return nil, err
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		s.certificate, s.tls = files, files.Config()
+		s.registry.MustRegister(files.Collector())
+	}
+	if c.TLS.ACME != "" {
+		names, err := acme.Parse(c.TLS.ACME)
+		if err != nil {
+			return nil, err
+		}
+		s.acme = acme.New(names, filepath.Join(c.Data, "certificates"), log)
+		s.tls = s.acme.TLS()
+		s.registry.MustRegister(s.acme.Collector())
+	}
+	publishers, err := s.publishers()
+	if err != nil {
+		return nil, err
 	}
 	shown, err := s.slate()
 	if err != nil {
@@ -104,8 +125,19 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	}
 	s.gate = ingest.NewGate(ingest.Config{
 		MaxSessions: c.MaxSessions, PassedOn: c.Ladder == "off", Slate: shown, Grace: c.HLS.Grace,
-	}, auth.LimitAttempts(auth.NewKeys(s.streams)), s.hub, log)
-	s.origin = origin.New(origin.Config{Window: c.HLS.Window}, log)
+	}, publishers, s.hub, log)
+	kept, err := parseDisk(c.Disk)
+	if err != nil {
+		return nil, err
+	}
+	if s.disk, s.tiers, err = kept.open(c.Data, log); err != nil {
+		return nil, err
+	}
+	s.origin = origin.New(origin.Config{Window: c.HLS.Window, Tiers: s.tiers, Disk: kept.bytes}, log)
+	if err := s.origin.Restore(); err != nil {
+		s.close()
+		return nil, err
+	}
 	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace}, s.hub, log)
 	for _, name := range s.names {
 		s.origin.Declare(name)
@@ -113,6 +145,41 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	s.registry.MustRegister(s.gate, s.pool)
 	s.registry.MustRegister(s.origin.Collectors()...)
 	return s, nil
+}
+
+// publishers decides who may publish.
+func (s *server) publishers() (ingest.Authorizer, error) {
+	c := s.config.Auth
+	p := &auth.Publishers{Keys: auth.NewKeys(s.streams), Streams: s.names}
+	allow, err := auth.ParseAllow(c.Allow)
+	if err != nil {
+		return nil, fmt.Errorf("auth.allow: %w", err)
+	}
+	for _, name := range allow.Streams() {
+		if !slices.Contains(s.names, name) {
+			return nil, fmt.Errorf("auth.allow: there is no stream %q", name)
+		}
+	}
+	if c.JWT != "" {
+		keys, err := auth.NewKeySet(c.JWT, s.log)
+		if err != nil {
+			return nil, fmt.Errorf("auth.jwt: %w", err)
+		}
+		p.Tokens = auth.NewTokens(keys)
+	}
+	if c.Webhook != "" {
+		if p.Hook, err = auth.NewWebhook(c.Webhook); err != nil {
+			return nil, fmt.Errorf("auth.webhook: %w", err)
+		}
+	}
+	return allow.Before(auth.LimitAttempts(p)), nil
+}
+
+// close lets go of what newServer has opened.
+func (s *server) close() {
+	if s.disk != nil {
+		s.disk.Close()
+	}
 }
 
 // slate is what viewers see while an encoder is away; nil: nothing.
@@ -190,12 +257,12 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		address string
 		tls     bool
 	}{
-		{&l.rtmp, "rtmp.address", s.config.RTMP.Address, false},
-		{&l.rtmps, "rtmp.tls-address", s.config.RTMP.TLSAddress, true},
-		{&l.rtsp, "rtsp.address", s.config.RTSP.Address, false},
-		{&l.rtsps, "rtsp.tls-address", s.config.RTSP.TLSAddress, true},
-		{&l.http, "http.address", s.config.HTTP.Address, false},
-		{&l.https, "http.tls-address", s.config.HTTP.TLSAddress, true},
+		{&l.rtmp, "rtmp.address", s.config.RTMP.Address.Plain, false},
+		{&l.rtmps, "rtmp.address", s.config.RTMP.Address.TLS, true},
+		{&l.rtsp, "rtsp.address", s.config.RTSP.Address.Plain, false},
+		{&l.rtsps, "rtsp.address", s.config.RTSP.Address.TLS, true},
+		{&l.http, "http.address", s.config.HTTP.Address.Plain, false},
+		{&l.https, "http.address", s.config.HTTP.Address.TLS, true},
 		{&l.admin, "admin.address", s.config.Admin.Address, false},
 	} {
 		if p.tls && s.tls == nil || p.address == "" {
@@ -208,11 +275,11 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		}
 		*p.to = opened
 	}
-	if l.rtsp != nil && s.config.RTSP.UDPAddress != "" {
-		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.UDPAddress)
+	if l.rtsp != nil && s.config.RTSP.Address.UDP != "" {
+		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.Address.UDP)
 		if err != nil {
 			l.close()
-			return nil, portError("rtsp.udp-address", err)
+			return nil, portError("rtsp.address", err)
 		}
 		l.rtspUDP = opened
 	}
@@ -253,6 +320,18 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		time.AfterFunc(200*time.Millisecond, stopViewers) // answers that wait for the last part get it
 	})()
 
+	if s.tiers != nil {
+		g.Go(func() error { return s.tiers.Run(down) }) // longer than anything is put
+	}
+	measured := make(chan struct{})
+	g.Go(func() error { // while viewers of before a restart are served already
+		if err := s.measure(up); err != nil && up.Err() == nil {
+			return err
+		}
+		close(measured)
+		close(s.ready)
+		return nil
+	})
 	stage := hub.Ladder
 	if s.config.Ladder == "off" {
 		stage = hub.Source
@@ -260,21 +339,35 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	for _, name := range s.names {
 		p := packager.New(packager.Config{
 			Stage: stage, Profile: packager.Profile(s.config.HLS.Profile), Window: s.config.HLS.Window, Grace: s.config.HLS.Grace,
+			Past: s.origin.Past(name),
 		}, name, s.hub, s.origin, s.log)
 		g.Go(func() error { return p.Run(up) })
 		if stage == hub.Ladder {
-			g.Go(func() error { return s.pool.Run(up, name) })
+			g.Go(func() error {
+				select {
+				case <-measured:
+				case <-up.Done():
+				}
+				return s.pool.Run(up, name)
+			})
 		}
 	}
+	s.origin.Abandon()
 	s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls})
 	}
 	if l.rtsp != nil {
-		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP})
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsp, UDP: l.rtspUDP, Plain: s.asksOthers()})
 	}
 	if l.rtsps != nil {
-		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls})
+		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls, Plain: s.asksOthers()})
+	}
+	if s.certificate != nil {
+		g.Go(func() error { return s.certificate.Run(down) })
+	}
+	if s.acme != nil {
+		g.Go(func() error { return s.acme.Run(down) })
 	}
 	g.Go(func() error { return boundGarbage(up) })
 	g.Go(func() error { return s.gate.Run(up) })
@@ -286,12 +379,15 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		g.Go(func() error { return p.Run(up, s.gate, s.log) })
 	}
 	s.serveWHIP(g, up, l.webrtc)
-	s.serveHTTP(g, down, "viewers", l.http, nil, s.viewers())
+	plain := s.viewers()
+	if s.acme != nil {
+		plain = s.acme.Challenges(plain)
+	}
+	s.serveHTTP(g, down, "viewers", l.http, nil, plain)
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls, s.viewers())
 	}
 	s.serveHTTP(g, down, "admin", l.admin, nil, s.admin(l))
-	close(s.ready)
 	if s.config.Demo {
 		g.Go(func() error { return s.demo(up, l.rtmp.Addr().String()) })
 	}
@@ -317,6 +413,9 @@ func (s *server) serveWHIP(g *errgroup.Group, ctx context.Context, p *whip.Ports
 	s.registry.MustRegister(s.whip.Collector())
 	g.Go(func() error { return s.whip.Run(ctx) })
 }
+
+// asksOthers reports whether keys may be for somebody else to judge.
+func (s *server) asksOthers() bool { return s.config.Auth.JWT != "" || s.config.Auth.Webhook != "" }
 
 func (s *server) serveRTSP(g *errgroup.Group, ctx context.Context, c rtsp.Config) {
 	r := rtsp.New(c, s.gate, s.log)
@@ -362,7 +461,7 @@ func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key, Backup: s.streams.Backup,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
-		Ladder: s.pool.StatusOf, Capacity: s.pool.Capacity(),
+		Ladder: s.pool.StatusOf, Capacity: func() any { return s.pool.Capacity() }, Multitrack: multitrack(s.rtmpURL(l)),
 	}
 	r := chi.NewRouter()
 	s.health(r)

@@ -69,9 +69,8 @@ func start(t *testing.T, args ...string) *running {
 	go func() {
 		ended <- execute(ctx, append([]string{
 			"--data", t.TempDir(), "--ladder", "off", "--streams", "live=key-of-live,two=key-of-two",
-			"--http.address", "127.0.0.1:0", "--rtmp.address", "127.0.0.1:0", "--srt.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
-			"--http.tls-address", "127.0.0.1:0", "--rtmp.tls-address", "127.0.0.1:0", "--webrtc.address", "127.0.0.1:0",
-			"--rtsp.address", "127.0.0.1:0", "--rtsp.tls-address", "127.0.0.1:0", "--rtsp.udp-address", "127.0.0.1:0",
+			"--http.address", "127.0.0.1:0,tls://127.0.0.1:0", "--rtmp.address", "127.0.0.1:0,tls://127.0.0.1:0", "--srt.address", "127.0.0.1:0",
+			"--rtsp.address", "127.0.0.1:0,tls://127.0.0.1:0,udp://127.0.0.1:0", "--webrtc.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
 		}, args...), r.banner, r.logs)
 	}()
 	r.stop = sync.OnceFunc(func() {

@@ -126,7 +126,7 @@ func (a *attempt) admit(ctx context.Context, r ingest.Request) (*ingest.Session,
 	if a.pull.taken(a.gate) {
 		return nil, errTaken
 	}
-	r.Protocol, r.Stream, r.Key = a.pull.Source.Protocol(), a.pull.Stream, a.pull.Key
+	r.Protocol, r.Stream, r.Key, r.Pulled = a.pull.Source.Protocol(), a.pull.Stream, a.pull.Key, true
 	a.asked, a.began = true, time.Now()
 	s, err := a.gate.Open(ctx, r)
 	if err != nil {

@@ -11,7 +11,7 @@ const canTake = 0x01 | 0x04
 // serverProperties is what connect tells of us. Encoders look for a Flash Media Server of version 3 or later.
 //
 // E-RTMP v2, Enhancing NetConnection connect Command: "The server SHOULD state its support via attributes such as
-// videoFourCcInfoMap, capsEx, and similar properties." capsEx says Multitrack, of which track 0 is taken, and ModEx.
+// videoFourCcInfoMap, capsEx, and similar properties." capsEx says Multitrack and ModEx.
 var serverProperties = object{
 	{"fmsVer", "FMS/3,5,7,7009"},
 	{"capabilities", 31.0},

@@ -4,7 +4,7 @@ import "github.com/stagecast/stagecast/ingest/wire"
 
 // The causes for which a media message makes no unit.
 const (
-	otherTrack   = iota // of a multitrack message
+	otherTrack   = iota // more than we take, or of a codec that we do not carry
 	emptyMessage        // E-RTMP's "audio silence", or an encoder that idles
 	unknownPacket
 	unconfigured // came before its decoder configuration

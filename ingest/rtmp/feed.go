@@ -3,6 +3,7 @@ package rtmp
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/ingest/wire"
@@ -12,13 +13,13 @@ import (
 // feed turns the media messages of one publisher into what its Session takes: tracks and units.
 //
 // Which tracks there will be is nowhere declared for certain. Units are held back until both are known, or metadata says
-// that there is one, or it has been long enough. It is for one goroutine.
+// that there is one, or it has been long enough. A track that comes later joins. It is for one goroutine.
 type feed struct {
 	session   wire.Session
 	drops     *wire.Drops
 	log       *slog.Logger
-	video     track
-	audio     track
+	video     [maxTracks]track // by their number on the wire
+	audio     [maxTracks]track
 	meta      metadata
 	described bool
 	units     int // taken
@@ -28,7 +29,11 @@ type feed struct {
 }
 
 func newFeed(s wire.Session, d *wire.Drops, log *slog.Logger) *feed {
-	return &feed{session: s, drops: d, log: log, video: track{id: 1}, audio: track{id: 2}}
+	f := &feed{session: s, drops: d, log: log}
+	for i := range maxTracks {
+		f.video[i].id, f.audio[i].id = 2*i+1, 2*i+2
+	}
+	return f
 }
 
 // media takes an audio or video message over.
@@ -37,24 +42,29 @@ func (f *feed) media(m message) error {
 		f.drops.Add(emptyMessage, 1, nil)
 		return nil
 	}
-	t, err := parseTag(m)
-	if err != nil {
-		return err
+	return parseTags(m, func(t tag) error {
+		if t.track >= maxTracks {
+			t.content = foreign
+		}
+		switch t.content {
+		case configuration:
+			return f.configure(f.track(m.typeID, t), t)
+		case coded:
+			return f.unit(f.track(m.typeID, t), t, m)
+		case foreign:
+			f.drops.Add(otherTrack, 1, nil)
+		case unknown:
+			f.drops.Add(unknownPacket, 1, nil)
+		}
+		return nil
+	})
+}
+
+func (f *feed) track(typeID uint8, t tag) *track {
+	if typeID == typeVideo {
+		return &f.video[t.track]
 	}
-	f.drops.Add(otherTrack, t.others, nil)
-	tr := &f.audio
-	if m.typeID == typeVideo {
-		tr = &f.video
-	}
-	switch t.content {
-	case configuration:
-		return f.configure(tr, t)
-	case coded:
-		return f.unit(tr, t, m)
-	case unknown:
-		f.drops.Add(unknownPacket, 1, nil)
-	}
-	return nil
+	return &f.audio[t.track]
 }
 
 // data takes a data message. One that cannot be read is no reason to end a broadcast.
@@ -140,7 +150,7 @@ func (f *feed) hold(u ingest.Unit) error {
 
 // settle describes the tracks once they are known, and again whenever what is known changes.
 func (f *feed) settle() error {
-	video, audio := f.video.complete, f.audio.complete
+	video, audio := anyComplete(f.video[:]), anyComplete(f.audio[:])
 	only := f.meta.hasVideo != f.meta.hasAudio && f.meta.hasVideo == video && f.meta.hasAudio == audio
 	if f.described || video && audio || only {
 		return f.describe()
@@ -148,19 +158,30 @@ func (f *feed) settle() error {
 	return nil
 }
 
+func anyComplete(tracks []track) bool {
+	return slices.ContainsFunc(tracks, func(t track) bool { return t.complete })
+}
+
 // describe tells the Session what tracks are known, and writes what was held for that.
 func (f *feed) describe() error {
 	var tracks []media.Track
-	if f.video.complete {
-		tracks = append(tracks, media.Track{
-			ID: f.video.id, Codec: f.video.codec, Config: f.video.config, Width: f.video.width, Height: f.video.height,
-			FrameRate: f.meta.frameRate, Bitrate: f.meta.videoBitrate,
-		})
+	for i := range f.video {
+		if v := &f.video[i]; v.complete {
+			t := media.Track{ID: v.id, Codec: v.codec, Config: v.config, Width: v.width, Height: v.height}
+			if i == 0 { // what metadata says is about the default track
+				t.FrameRate, t.Bitrate = f.meta.frameRate, f.meta.videoBitrate
+			}
+			tracks = append(tracks, t)
+		}
 	}
-	if f.audio.complete {
-		tracks = append(tracks, media.Track{
-			ID: f.audio.id, Codec: f.audio.codec, Config: f.audio.config, Bitrate: f.meta.audioBitrate,
-		})
+	for i := range f.audio {
+		if a := &f.audio[i]; a.complete {
+			t := media.Track{ID: a.id, Codec: a.codec, Config: a.config}
+			if i == 0 {
+				t.Bitrate = f.meta.audioBitrate
+			}
+			tracks = append(tracks, t)
+		}
 	}
 	if err := f.session.Describe(tracks); err != nil {
 		return err

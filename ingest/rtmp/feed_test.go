@@ -174,8 +174,8 @@ func TestFeedDropsAndCounts(t *testing.T) {
 	require.Equal(t, 2, f.drops.Total(emptyMessage))
 	require.NoError(t, f.take(rtmptest.Video(0, 0x17, 9, 0, 0, 0)))
 	require.Equal(t, 1, f.drops.Total(unknownPacket))
-	require.NoError(t, f.take(rtmptest.Video(0, []byte("\x96\x01avc1\x01\x00\x00\x00AB")...)))
-	require.Equal(t, 1, f.drops.Total(otherTrack))
+	require.NoError(t, f.take(rtmptest.Video(0, []byte("\x96\x01vvc1\x01AB")...), rtmptest.Video(0, []byte("\x96\x01avc1\x0a\x00\x00\x00AB")...)))
+	require.Equal(t, 2, f.drops.Total(otherTrack))
 	require.NoError(t, f.take(rtmptest.Message{Type: typeData, Payload: []byte{0xFF}}))
 	require.Equal(t, 1, f.drops.Total(badMetadata))
 	require.Empty(t, f.record().Units)
@@ -260,4 +260,36 @@ func TestFeedWaitsForTheKeyFrameOfANewConfiguration(t *testing.T) {
 	require.NoError(t, f.take(key))
 	require.Len(t, f.record().Descriptions, 2)
 	require.Equal(t, []int{1, 2}, f.record().Described)
+}
+
+// OBS sends its first picture and sound as any encoder does, and the others as tracks of their own.
+func TestFeedTakesEveryTrack(t *testing.T) {
+	track := func(at uint32, head string, id byte, body []byte) rtmptest.Message {
+		return rtmptest.Video(at, append(append([]byte(head), id), body...)...)
+	}
+	avc := rtmptest.AVCHeader().Payload[5:]
+	picture := append([]byte{0, 0, 0}, rtmptest.NAL(0x65, 1)...)
+	f := newFed(t)
+	require.NoError(t, f.take(
+		rtmptest.AACHeader(), rtmptest.Audio(0, append([]byte("\x95\x00mp4a\x01"), rtmptest.AACConfig...)...),
+		rtmptest.AVCHeader(), track(0, "\x96\x00avc1", 1, avc), track(0, "\x96\x00avc1", 9, avc),
+		rtmptest.Picture(0, true, 10), track(0, "\x96\x01avc1", 1, picture), track(33, "\xa6\x01avc1", 9, picture),
+		rtmptest.Sound(5, 5), rtmptest.Audio(5, []byte("\x95\x01mp4a\x01AB")...),
+	))
+	r := f.record()
+	require.Equal(t, []int{1, 3, 19, 2, 4}, ids(r.Descriptions[len(r.Descriptions)-1]))
+	var tracks []int
+	for _, u := range r.Units {
+		tracks = append(tracks, u.Track)
+	}
+	require.Equal(t, []int{1, 3, 19, 2, 4}, tracks)
+	require.Equal(t, picture[3:], r.Of(3)[0].Payload)
+	require.True(t, r.Of(19)[0].RandomAccess, "by its slices, not by its flag")
+	require.EqualValues(t, 33, r.Of(19)[0].DTS)
+
+	both := rtmptest.Video(66, append([]byte("\x96\x11avc1"), append(append(append([]byte{0}, appendUint24(nil, len(picture))...), picture...),
+		append(append([]byte{1}, appendUint24(nil, len(picture))...), picture...)...)...)...)
+	require.NoError(t, f.take(both))
+	require.Len(t, f.record().Of(1), 2)
+	require.Len(t, f.record().Of(3), 2)
 }

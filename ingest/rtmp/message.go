@@ -11,6 +11,7 @@ const (
 	typeSetChunkSize  = 1
 	typeAbort         = 2
 	typeAck           = 3
+	typeUserControl   = 4
 	typeWindowAckSize = 5
 	typePeerBandwidth = 6
 	typeAudio         = 8

@@ -8,7 +8,7 @@ import (
 
 const (
 	application = "live"
-	maxNameSize = 1024 // bytes of an application or a stream name as they come, query included
+	maxNameSize = ingest.MaxKeySize + 1024 // bytes of an application or a stream name as they come, query included
 )
 
 // The path that an encoder asks for is its application and its stream name, joined: server rtmp://HOST/live and key KEY, and

@@ -60,6 +60,7 @@ const (
 	maxAborts     = 64        // messages given up by the encoder; none that we know does so
 	maxHeldBytes  = 4 << 20   // of units that wait for the tracks to be known
 	maxHeldUnits  = 512       // likewise
+	maxTracks     = 10        // of a kind: OBS sends up to 10 pictures and 6 sounds
 	maxNALUnits   = 4096      // of one access unit: a 4K key picture in slices of one IP packet has about a thousand
 	ackWindow     = 2_500_000 // bytes between acknowledgements, for a peer that asks for no other
 	minAckWindow  = 64 << 10  // a smaller one would make us answer each read

@@ -24,46 +24,42 @@ var audioCodecNames = [16]string{
 	11: "Speex", 12: "number 12", 13: "number 13", 14: "MP3", 15: "number 15",
 }
 
-func parseAudio(p []byte) (tag, error) {
+func parseAudio(p []byte, take func(tag) error) error {
 	if len(p) == 0 {
-		return tag{}, nil
+		return nil
 	}
 	switch format := p[0] >> 4; format {
 	case soundAAC:
 		if len(p) < 2 {
-			return tag{}, errShort(media.Audio)
+			return errShort(media.Audio)
 		}
 		// Rate, size and channels of the first byte say nothing: FLV 10.1 has them fixed for AAC.
-		return tag{codec: media.AAC}.audioPacket(p[1], p[2:]), nil
+		return take(tag{codec: media.AAC}.audioPacket(p[1], p[2:]))
 	case soundExHeader:
-		return parseAudioEx(p)
+		return parseAudioEx(p, take)
 	default:
-		return tag{}, errCodec(media.Audio, audioCodecNames[format])
+		return errCodec(media.Audio, audioCodecNames[format])
 	}
 }
 
 // parseAudioEx reads E-RTMP v2's ExAudioTagHeader and ExAudioTagBody.
-func parseAudioEx(p []byte) (tag, error) {
+func parseAudioEx(p []byte, take func(tag) error) error {
 	x := exHeader{kind: media.Audio, packet: p[0] & 15, rest: p[1:]}
 	if err := x.skipModifications(); err != nil {
-		return tag{}, err
+		return err
 	}
-	if err := x.selectTrack(packetAudioTracks); err != nil {
-		return tag{}, err
-	}
-	t := tag{others: x.others}
-	if !x.found {
-		return t, nil
-	}
-	switch string(x.fourCC) {
-	case "mp4a":
-		t.codec = media.AAC
-	case "Opus":
-		t.codec = media.Opus
-	default:
-		return tag{}, errCodec(media.Audio, fmt.Sprintf("%q", x.fourCC))
-	}
-	return t.audioPacket(x.packet, x.rest), nil
+	return x.tracks(packetAudioTracks, func(id uint8, fourCC, body []byte) error {
+		t := tag{track: id}
+		switch string(fourCC) {
+		case "mp4a":
+			t.codec = media.AAC
+		case "Opus":
+			t.codec = media.Opus
+		default:
+			return x.refuse(t, fmt.Sprintf("%q", fourCC), take)
+		}
+		return take(t.audioPacket(x.packet, body))
+	})
 }
 
 // audioPacket reads what follows the codec, FLV's AACPacketType being the start of E-RTMP's AudioPacketType.

@@ -19,10 +19,6 @@ type exHeader struct {
 	kind   media.Kind
 	packet byte // the packet type
 	rest   []byte
-
-	found  bool // the default track is in the message, and rest is its body
-	fourCC []byte
-	others int // tracks that are not the default one
 }
 
 // take cuts n bytes off rest; nil where there are not as many.
@@ -57,14 +53,17 @@ func (x *exHeader) skipModifications() error {
 	return nil
 }
 
-// selectTrack reads the FourCC and, in a message of many tracks, finds the default one. multitrack is the packet type that
-// says so.
+// tracks reads the FourCC, and in a multitrack message the tracks, and calls take for each. multitrack is the packet type
+// that says so.
 //
 // E-RTMP v2, Track Ordering: "it is RECOMMENDED that trackId 0 be used for the default track of a given media type".
-func (x *exHeader) selectTrack(multitrack byte) error {
+func (x *exHeader) tracks(multitrack byte, take func(id uint8, fourCC, body []byte) error) error {
 	if x.packet != multitrack {
-		x.found = true
-		return x.readFourCC()
+		fourCC, err := x.readFourCC()
+		if err != nil {
+			return err
+		}
+		return take(0, fourCC, x.rest)
 	}
 	b := x.take(1)
 	if b == nil {
@@ -74,41 +73,40 @@ func (x *exHeader) selectTrack(multitrack byte) error {
 	if x.packet = b[0] & 15; x.packet == multitrack || kind > manyTracksCodecs {
 		return ingest.Errorf(ingest.ReasonBadMedia, "%v multitrack header %#02x", x.kind, b[0])
 	}
-	if kind != manyTracksCodecs {
-		if err := x.readFourCC(); err != nil {
-			return err
-		}
+	if kind == manyTracksCodecs {
+		return x.manyTracks(nil, take)
 	}
-	if kind == oneTrack {
-		return x.readOneTrack()
+	fourCC, err := x.readFourCC()
+	if err != nil {
+		return err
 	}
-	return x.readTracks(kind)
-}
-
-func (x *exHeader) readFourCC() error {
-	if x.fourCC = x.take(4); x.fourCC == nil {
-		return errShort(x.kind)
+	if kind == manyTracks {
+		return x.manyTracks(fourCC, take)
 	}
-	return nil
-}
-
-func (x *exHeader) readOneTrack() error {
 	id := x.take(1)
 	if id == nil {
 		return errShort(x.kind)
 	}
-	if x.found = id[0] == 0; !x.found {
-		x.others = 1
-	}
-	return nil
+	return take(id[0], fourCC, x.rest)
 }
 
-// readTracks walks all tracks of a message, each led by its size.
-func (x *exHeader) readTracks(kind byte) error {
-	var fourCC, body []byte
-	for len(x.rest) > 0 {
-		if kind == manyTracksCodecs {
-			if err := x.readFourCC(); err != nil {
+func (x *exHeader) readFourCC() ([]byte, error) {
+	fourCC := x.take(4)
+	if fourCC == nil {
+		return nil, errShort(x.kind)
+	}
+	return fourCC, nil
+}
+
+// manyTracks walks all tracks of a message, each led by its size, and by its codec where common is nil.
+func (x *exHeader) manyTracks(common []byte, take func(id uint8, fourCC, body []byte) error) (err error) {
+	for n := 0; len(x.rest) > 0; n++ {
+		if n == maxTracks {
+			return ingest.Errorf(ingest.ReasonBadMedia, "more than %d %v tracks in one message", maxTracks, x.kind)
+		}
+		fourCC := common
+		if fourCC == nil {
+			if fourCC, err = x.readFourCC(); err != nil {
 				return err
 			}
 		}
@@ -116,16 +114,25 @@ func (x *exHeader) readTracks(kind byte) error {
 		if head == nil {
 			return errShort(x.kind)
 		}
-		data := x.take(uint24(head[1:]))
-		switch {
-		case data == nil:
+		body := x.take(uint24(head[1:]))
+		if body == nil {
 			return errShort(x.kind)
-		case head[0] == 0 && !x.found:
-			x.found, fourCC, body = true, x.fourCC, data
-		default:
-			x.others++
+		}
+		if len(body) == 0 {
+			continue // nothing of this track at this time
+		}
+		if err := take(head[0], fourCC, body); err != nil {
+			return err
 		}
 	}
-	x.fourCC, x.rest = fourCC, body
 	return nil
+}
+
+// refuse is for a codec that the house does not carry: the default track is what a broadcast is for, the others are more.
+func (x *exHeader) refuse(t tag, codec string, take func(tag) error) error {
+	if t.track == 0 {
+		return errCodec(x.kind, codec)
+	}
+	t.content = foreign
+	return take(t)
 }

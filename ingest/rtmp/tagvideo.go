@@ -30,61 +30,67 @@ var videoCodecNames = map[byte]string{
 	2: "Sorenson H.263", 3: "Screen Video", 4: "VP6", 5: "VP6 with alpha", 6: "Screen Video 2", 12: "HEVC by number 12 instead of its FourCC",
 }
 
-func parseVideo(p []byte) (tag, error) {
+func parseVideo(p []byte, take func(tag) error) error {
 	if len(p) == 0 {
-		return tag{}, nil
+		return nil
 	}
 	frame := p[0] >> 4 & 7
 	if p[0]&videoExHeader != 0 {
-		return parseVideoEx(frame, p)
+		return parseVideoEx(frame, p, take)
 	}
 	if frame == frameCommand {
-		return tag{}, nil
+		return nil
 	}
 	if id := p[0] & 15; id != codecAVC {
 		name, ok := videoCodecNames[id]
 		if !ok {
 			name = fmt.Sprintf("number %d", id)
 		}
-		return tag{}, errCodec(media.Video, name)
+		return errCodec(media.Video, name)
 	}
 	if len(p) < 2 {
-		return tag{}, errShort(media.Video)
+		return errShort(media.Video)
 	}
 	// FLV has composition time in every packet, the enhanced form only where it can be other than zero.
-	t := tag{codec: media.H264, key: frame == frameKey}
-	return t.videoPacket(p[1], p[2:], true)
+	t, err := tag{codec: media.H264, key: frame == frameKey}.videoPacket(p[1], p[2:], true)
+	if err != nil {
+		return err
+	}
+	return take(t)
 }
 
 // parseVideoEx reads E-RTMP v2's ExVideoTagHeader and ExVideoTagBody.
-func parseVideoEx(frame byte, p []byte) (tag, error) {
+func parseVideoEx(frame byte, p []byte, take func(tag) error) error {
 	x := exHeader{kind: media.Video, packet: p[0] & 15, rest: p[1:]}
 	if err := x.skipModifications(); err != nil {
-		return tag{}, err
+		return err
 	}
 	if x.packet == packetMetadata || frame == frameCommand {
-		return tag{}, nil
+		return nil
 	}
-	if err := x.selectTrack(packetVideoTracks); err != nil {
-		return tag{}, err
-	}
-	t := tag{key: frame == frameKey, others: x.others}
-	if !x.found {
-		return t, nil
-	}
-	switch string(x.fourCC) {
-	case "avc1":
-		t.codec = media.H264
-	case "hvc1":
-		t.codec = media.HEVC
-	case "av01":
-		t.codec = media.AV1
-	case "vp09":
-		t.codec = media.VP9
-	default:
-		return tag{}, errCodec(media.Video, fmt.Sprintf("%q", x.fourCC))
-	}
-	return t.videoPacket(x.packet, x.rest, false)
+	return x.tracks(packetVideoTracks, func(id uint8, fourCC, body []byte) error {
+		t := tag{track: id, key: frame == frameKey}
+		switch string(fourCC) {
+		case "avc1":
+			t.codec = media.H264
+		case "hvc1":
+			t.codec = media.HEVC
+		case "av01":
+			t.codec = media.AV1
+		case "vp09":
+			t.codec = media.VP9
+		default:
+			return x.refuse(t, fmt.Sprintf("%q", fourCC), take)
+		}
+		if x.packet == packetStartTS {
+			return x.refuse(t, "AV1 in MPEG-2 TS form", take)
+		}
+		t, err := t.videoPacket(x.packet, body, false)
+		if err != nil {
+			return err
+		}
+		return take(t)
+	})
 }
 
 // videoPacket reads what follows the codec. legacy is FLV's form, where the composition time stands before any body.
@@ -105,8 +111,6 @@ func (t tag) videoPacket(packet byte, body []byte, legacy bool) (tag, error) {
 		t.content = coded
 	case packet == packetEnd, packet == packetMetadata:
 		t.content = nothing
-	case packet == packetStartTS:
-		return tag{}, errCodec(media.Video, "AV1 in MPEG-2 TS form")
 	default:
 		t.content = unknown
 	}

@@ -23,10 +23,14 @@ func (c *conn) challenge() *base.Response {
 	if c.nonce == "" {
 		c.nonce = rand.Text()
 	}
-	return &base.Response{StatusCode: base.StatusUnauthorized, Header: base.Header{"WWW-Authenticate": base.HeaderValue{
+	ways := base.HeaderValue{
 		`Digest realm="` + realm + `", nonce="` + c.nonce + `", algorithm="MD5"`,
 		`Basic realm="` + realm + `"`,
-	}}}
+	}
+	if c.server.cfg.Plain {
+		ways = ways[1:]
+	}
+	return &base.Response{StatusCode: base.StatusUnauthorized, Header: base.Header{"WWW-Authenticate": ways}}
 }
 
 // credentials adds what a request says of the key to r. It reports false where that is nothing yet, and the peer is to be

@@ -26,6 +26,9 @@ type Config struct {
 	TLS      *tls.Config  // makes it RTSPS, where media comes interleaved only; nil for plain RTSP
 	UDP      *UDP         // for media over UDP; Run closes it. Where nil, encoders are told to interleave
 
+	// Plain has the key itself asked for, not a proof of it: who judges it cannot check a proof.
+	Plain bool
+
 	// MaxConnections bounds all connections, publishing or not; 1000 when zero.
 	MaxConnections int
 	// MaxWaiting bounds the connections of one address (of one /64 for IPv6) that have not published yet; 32 when zero.

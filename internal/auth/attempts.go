@@ -40,6 +40,9 @@ func LimitAttempts(next ingest.Authorizer) *Attempts {
 
 // Authorize implements ingest.Authorizer. Beyond the bounds it answers ingest.ReasonTooManyAttempts without asking further.
 func (a *Attempts) Authorize(ctx context.Context, r ingest.Request) (string, error) {
+	if r.Pulled {
+		return a.next.Authorize(ctx, r)
+	}
 	from := peer(r.Remote)
 	var key any
 	if r.Key != "" {

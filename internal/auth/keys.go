@@ -1,5 +1,9 @@
-// Package auth answers whether a bearer may do something: which stream a key may publish, and whether a token is the
+// Package auth answers whether a bearer may do something: which stream a publisher may open, and whether a token is the
 // operator's. It owns the file the keys are kept in.
+//
+// A publisher is asked in this order, and the first that says no ends it: is the address allowed (Allow), has it tried too
+// many wrong keys (Attempts), and what does its key open (Publishers): one that is configured (Keys), else a token (Tokens),
+// else what another server says (Webhook). Allow for one stream is asked last, when it is known which.
 package auth
 
 import (

@@ -16,7 +16,7 @@ import (
 	"github.com/stagecast/stagecast/origin"
 )
 
-// API serves /api/v1. Its fields are what it asks; Ladder may be nil.
+// API serves /api/v1. Its fields are what it asks; Ladder and Capacity may be nil.
 type API struct {
 	Version string
 	Started time.Time
@@ -31,18 +31,23 @@ type API struct {
 
 	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
 	Ladder   func(stream string) any
-	Capacity any
+	Capacity func() any
+
+	// Multitrack are configurations for an encoder that makes all renditions itself, by the name of what it encodes with;
+	// they hold no secret, and are shown as they are.
+	Multitrack map[string]any
 }
 
 // Status is the answer of GET /api/v1/status.
 type Status struct {
-	Version   string           `json:"version"`
-	StartedAt time.Time        `json:"startedAt"`
-	Now       int64            `json:"now"` // Unix time in milliseconds
-	Node      Node             `json:"node"`
-	Capacity  any              `json:"capacity,omitempty"`
-	Streams   []Stream         `json:"streams"`
-	Attempts  []ingest.Attempt `json:"attempts"`
+	Version   string             `json:"version"`
+	StartedAt time.Time          `json:"startedAt"`
+	Now       int64              `json:"now"` // Unix time in milliseconds
+	Node      Node               `json:"node"`
+	Disk      *origin.DiskStatus `json:"disk,omitempty"`
+	Capacity  any                `json:"capacity,omitempty"`
+	Streams   []Stream           `json:"streams"`
+	Attempts  []ingest.Attempt   `json:"attempts"`
 }
 
 // Node is this process.
@@ -79,8 +84,11 @@ func (a *API) status() Status {
 		inputs[in.Stream] = in
 	}
 	s := Status{
-		Version: a.Version, StartedAt: a.Started, Now: time.Now().UnixMilli(), Node: a.node(), Capacity: a.Capacity,
+		Version: a.Version, StartedAt: a.Started, Now: time.Now().UnixMilli(), Node: a.node(), Disk: a.Origin.Disk(),
 		Streams: []Stream{}, Attempts: a.Gate.Attempts(),
+	}
+	if a.Capacity != nil {
+		s.Capacity = a.Capacity()
 	}
 	for _, st := range a.Origin.Status() {
 		stream := Stream{StreamStatus: st, URLs: map[string]string{
@@ -127,6 +135,9 @@ func (a *API) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.RTSP != "" {
 		answer["rtsp"] = map[string]string{"server": "rtsp://user:" + key + "@" + a.RTSP + "/" + stream}
+	}
+	if len(a.Multitrack) > 0 {
+		answer["multitrack"] = a.Multitrack
 	}
 	if a.Backup != nil && a.Backup(stream) != "" {
 		answer["backup"] = map[string]string{"key": a.Backup(stream)}

@@ -16,27 +16,33 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin player internal/auth internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/certificate/acme internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
-	"ingest":               "internal/cmaf internal/hub internal/media internal/nal",
+	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
+	"ingest/hls":           "ingest ingest/pull internal/media internal/nal",
 	"ingest/slate":         "ingest internal/ffmpeg internal/ffmpeg/nut internal/media",
 	"ingest/mpegts":        "ingest internal/media internal/nal",
 	"ingest/pull":          "ingest ingest/wire",
 	"ingest/srt":           "ingest ingest/mpegts ingest/pull",
 	"ingest/udp":           "ingest ingest/mpegts ingest/pull",
-	"ingest/rtmp":          "ingest ingest/wire internal/media internal/nal",
+	"ingest/rtmp":          "ingest ingest/pull ingest/wire internal/media internal/nal",
 	"ingest/rtsp":          "ingest ingest/pull ingest/wire internal/cmaf internal/media internal/nal",
 	"ingest/wire":          "ingest internal/media",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media internal/nal",
 	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
-	"origin":               "packager internal/hls internal/media",
+	"origin":               "origin/store packager internal/hls internal/media",
 	"player":               "",
+
+	"origin/store":           "",
+	"origin/store/storetest": "origin/store",
 
 	"internal/auth":                "ingest",
 	"internal/control":             "ingest origin",
+	"internal/bpm":                 "internal/media",
+	"internal/bpm/bpmtest":         "internal/bpm internal/media",
 	"internal/hub":                 "internal/media",
 	"internal/lossy":               "",
 	"internal/media":               "",
@@ -52,6 +58,8 @@ var arrows = map[string]string{
 	"internal/nal":                 "internal/media",
 	"internal/telemetry":           "",
 	"internal/web":                 "",
+	"internal/certificate":         "",
+	"internal/certificate/acme":    "internal/certificate",
 	"internal/deps":                "",
 
 	"e2e":         "",
@@ -182,9 +190,10 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 		"github.com/datarhei/gosrt":                               "ingest/srt",
 		"github.com/asticode/go-astits":                           "",
 		"github.com/alecthomas/kong":                              "cmd/stagecast e2e/conform",
-		"github.com/bluenviron/gohlslib":                          "",
+		"github.com/bluenviron/gohlslib":                          "ingest/hls",
+		"github.com/bluenviron/gortmplib":                         "",
 		"github.com/pion":                                         "ingest/rtsp ingest/whip",
-		"github.com/stretchr/testify":                             "",
+		"github.com/stretchr/testify":                             "origin/store/storetest",
 		"pgregory.net/rapid":                                      "",
 		"go.uber.org/goleak":                                      "",
 		"github.com/Eyevinn/mp4ff":                                "internal/cmaf/check internal/cmaf/check/cmaftest",

@@ -41,7 +41,7 @@ func (p *MediaPlaylist) skippable() int {
 		if after >= p.CanSkipUntil {
 			return i + 1
 		}
-		after += p.Segments[i].Duration
+		after += p.Segments[i].Duration.Round(time.Microsecond) // as it is written
 	}
 	return 0
 }

@@ -18,7 +18,7 @@ type Stage string
 
 // The stages of a stream.
 const (
-	Source Stage = "source" // what the broadcaster sends: at most one video and one audio track
+	Source Stage = "source" // what the broadcaster sends: a picture, or the same one in several sizes, and at most one sound
 	Ladder Stage = "ladder" // what the packager takes: one track for each rendition
 )
 

@@ -117,3 +117,25 @@ func BenchmarkWriteAndNext(b *testing.B) {
 		buf = units
 	}
 }
+
+// Of several sizes of one picture the others may come before the first: what belongs to its time is kept with it.
+func TestLateReaderGetsEverySizeFromItsRandomAccessPoint(t *testing.T) {
+	sizes := append(tracks(), media.Track{ID: 3, Codec: media.H264, ClockRate: media.VideoClockRate})
+	p, err := hub.New().Publish(key, 1, sizes)
+	require.NoError(t, err)
+	other := func(n int64, random bool) media.AccessUnit {
+		u := picture(n, random)
+		u.Track = 3
+		return u
+	}
+	for n := int64(0); n < 4; n++ {
+		at := n * 3000
+		p.Write(other(at, n%2 == 0))
+		p.Write(other(at+1, false))
+		p.Write(picture(at, n%2 == 0))
+		p.Write(picture(at+2, false))
+	}
+	s := p.Subscribe()
+	defer s.Close()
+	require.Equal(t, []int64{6000, 6001, 6000, 6002, 9000, 9001, 9000, 9002}, times(next(t, s)))
+}

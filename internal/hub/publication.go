@@ -60,8 +60,7 @@ func (p *Publication) keep(u media.AccessUnit) {
 		return
 	}
 	if u.RandomAccess && p.isVideo(u.Track) && u.Track == p.firstVideo() {
-		clear(p.backlog)
-		p.backlog, p.bytes, p.tooLarge = p.backlog[:0], 0, false
+		p.restart(u)
 	}
 	if p.tooLarge {
 		return
@@ -71,6 +70,25 @@ func (p *Publication) keep(u media.AccessUnit) {
 		return
 	}
 	p.backlog = append(p.backlog, u)
+}
+
+// restart begins the backlog anew with a random access point of the first video track, and leaves in it what other video
+// tracks have sent from the random access point of that time on: they may come first.
+func (p *Publication) restart(u media.AccessUnit) {
+	from := make(map[int]bool)
+	kept := p.backlog[:0]
+	p.bytes, p.tooLarge = 0, false
+	for _, b := range p.backlog {
+		if b.RandomAccess && p.isVideo(b.Track) && b.Track != u.Track {
+			from[b.Track] = b.PTS >= u.PTS-media.VideoClockRate/500
+		}
+		if from[b.Track] {
+			kept = append(kept, b)
+			p.bytes += len(b.Payload)
+		}
+	}
+	clear(p.backlog[len(kept):])
+	p.backlog = kept
 }
 
 func (p *Publication) isVideo(id int) bool {

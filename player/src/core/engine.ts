@@ -5,7 +5,7 @@ import { aheadOf, jumpTarget } from './holes';
 import { LatencyController } from './latency';
 import { hlsOptions } from './options';
 import { Playhead } from './playhead';
-import { holdBack, listedMedia, liveEdge, livePosition, spansOf } from './window';
+import { holdBack, lateness, listedMedia, liveEdge, livePosition, spansOf } from './window';
 
 const tickEvery = 250; // ms
 const rejoinWithin = 3; // s behind the target from which a paused viewer is taken back to the live edge
@@ -54,7 +54,7 @@ export class Engine {
     private readonly url: string,
     private readonly changed: () => void,
   ) {
-    this.playhead = new Playhead(video, (now) => this.latencyControl.stalled(now));
+    this.playhead = new Playhead(video);
   }
 
   static get supported(): boolean {
@@ -210,6 +210,7 @@ export class Engine {
 
   private seek(position: number): void {
     this.playhead.jump();
+    this.latencyControl.jumped();
     this.video.currentTime = position;
   }
 
@@ -229,9 +230,11 @@ export class Engine {
   private readonly tick = (): void => {
     const now = performance.now();
     this.playhead.tick(now);
-    if (this.playhead.motion === 'moving') {
+    const { motion } = this.playhead;
+    if (motion === 'moving' || motion === 'dry') {
       this.keepLatency(now);
-    } else {
+    }
+    if (motion !== 'moving') {
       this.leaveHole(now);
     }
     this.changed();
@@ -246,9 +249,12 @@ export class Engine {
     const decision = this.latencyControl.update({
       now,
       latency: liveEdge(details) - video.currentTime,
-      buffer: aheadOf(spansOf(video.buffered), video.currentTime),
+      late: lateness(details, video.currentTime + aheadOf(spansOf(video.buffered), video.currentTime)),
       following: this.following && details.live,
     });
+    if (this.playhead.motion === 'dry') {
+      return; // only to learn: a playhead that stands is leaveHole's
+    }
     if (decision.seek) {
       this.counts.resyncs++;
       this.goLive();
@@ -261,12 +267,13 @@ export class Engine {
 
   private leaveHole(now: number): void {
     const details = this.hls?.latestLevelDetails;
-    if (!details || this.playhead.motion === 'paused' || this.video.seeking) {
+    if (!details || this.playhead.motion === 'paused') {
       return;
     }
     const target = jumpTarget({
       time: this.video.currentTime,
       stalledFor: this.playhead.stalledFor(now),
+      seeking: this.video.seeking,
       buffered: spansOf(this.video.buffered),
       listed: listedMedia(details),
       livePosition: livePosition(details, this.latencyControl.target),

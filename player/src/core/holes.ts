@@ -9,6 +9,8 @@ export interface HoleFacts {
   time: number;
   /** Milliseconds for which it has wanted to move and could not. */
   stalledFor: number;
+  /** It is on its way to `time`, by a seek that has not ended. */
+  seeking?: boolean;
   /** What the media element has, in order. */
   buffered: Span[];
   /** What the playlist lists with media (gaps left out, neighbours joined), in order. */
@@ -20,6 +22,7 @@ export interface HoleFacts {
 const settleMs = 400; // hls.js closes small holes by itself within this time
 const enoughAhead = 0.9; // s of media beyond a hole before it is worth jumping, or playback would run dry at once
 const lostMs = 4000; // stalled this long although the playlist goes on: something was lost on the way
+const edge = 0.3; // s: how far apart the tracks of a stream may begin
 const inset = 0.05; // s: land inside the media, not on its edge
 
 /**
@@ -29,7 +32,19 @@ const inset = 0.05; // s: land inside the media, not on its edge
  * it: when there is media beyond, jump to it, as near to the live position as it reaches.
  */
 export function jumpTarget(f: HoleFacts): number | undefined {
-  if (f.stalledFor < settleMs || aheadOf(f.buffered, f.time) > 0.25) {
+  if (f.stalledFor < settleMs) {
+    return undefined;
+  }
+  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
+  if (f.seeking) {
+    // What a seek waits for will come where media are listed. In a gap it never does, nor at the very edge of one, where the
+    // pictures begin some milliseconds before the sound.
+    const near = f.buffered.find((s) => s.start > f.time && s.start < f.time + edge && s.end - s.start >= enoughAhead);
+    if (near || here) {
+      return near && landing(near, f.livePosition);
+    }
+  }
+  if (aheadOf(f.buffered, f.time) > 0.25) {
     return undefined;
   }
   const buffered = f.buffered.find((s) => s.start > f.time && s.end - s.start >= enoughAhead);
@@ -41,7 +56,6 @@ export function jumpTarget(f: HoleFacts): number | undefined {
   if (!last || !first) {
     return undefined;
   }
-  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
   if (!here && last.start > f.time && last.end - last.start >= enoughAhead) {
     return landing(last, f.livePosition);
   }

@@ -3,9 +3,9 @@ export interface LatencySample {
   now: number;
   /** Distance of the playhead from the live edge. */
   latency: number;
-  /** Media buffered ahead of the playhead without a hole. */
-  buffer: number;
-  /** The playhead moves, and the viewer wants the live edge: not paused, not seeked back. */
+  /** How far the end of the buffer is behind what the server should have delivered by now. */
+  late: number;
+  /** The viewer wants the live edge, and the playhead moves or would if it could: not paused, not seeked back. */
   following: boolean;
 }
 
@@ -15,70 +15,95 @@ export interface LatencyDecision {
   seek: boolean;
 }
 
-const behindBy = 0.75; // s above the target that are worth a correction
+const behindBy = 0.3; // s above the target that are worth a correction
 const behindFor = 2000; // ms it must last: one late part is no reason
-const backWithin = 0.1; // s above the target at which the correction ends
+const aheadBy = 0.1; // s below the target that are a danger
+const backWithin = 0.03; // s above the target at which catching up ends
 const seekBeyond = 6; // s above the target: catching up at 1.05 would take two minutes
+const seekPause = 4000; // ms between two seeks, for the first to take effect
 const fast = 1.05; // pitch is kept by the browser; more than 5 % is heard in music
 const slow = 0.95;
-const bufferLow = 0.3; // s: a stall is near
-const bufferSafe = 0.5; // s
-const safeFor = 2000; // ms: the buffer is a saw-tooth, one part high; its lowest point must be safe
-const seekPause = 4000; // ms between two seeks, for the first to take effect
-const stallStep = 0.5; // s that a stall adds to the target: this network needs more
-const stallMost = 2; // s
-const stallForgiven = 60_000; // ms without a stall that take one step back
+
+const margin = 0.25; // s that the buffer shall hold at its lowest
+const caution = 0.25; // s above the hold-back to begin with: nothing is known of this network yet
+const riseMost = 0.5; // s that one event adds: a single long outage is not what the network is like
+const alike = 0.1; // s: what comes this near the target says that the target is still needed
+const eventFor = 5000; // ms without a new low that end an event
+const cushionMost = 2; // s
+const remembered = 180_000; // ms for which the latest lateness counts in full
+const forgetting = 0.25 / 60_000; // s per ms, after that
+const settling = 3000; // ms in which a buffer that was just begun fills
 
 /**
- * Keeps the distance to the live edge near the server's PART-HOLD-BACK with as few changes of the playback rate as it can:
- * a band instead of a set point, left only when it lasts, entered again only near the target.
+ * Keeps the distance to the live edge as near the server's PART-HOLD-BACK as the network has proved to allow: media as late
+ * as the latest of the last minutes must still come before the buffer is empty. So the target moves away before there is a
+ * stall, and comes back slowly.
+ *
+ * It changes the rate as rarely as it can: it acts only outside a band around the target, and then goes all the way.
  */
 export class LatencyController {
-  private rate = 1;
+  /** Distance to keep, in seconds. */
+  target = 0;
   private base = 0;
-  private penalty = 0;
-  private penaltySince = 0;
+  private rate = 1;
+  private cushion = caution; // s above the base at cushionAt
+  private cushionAt: number | undefined; // ms
+  private riseTo = 0;
+  private settledAt: number | undefined; // ms
   private behindSince = 0;
-  private lowAt = -Infinity;
   private seekAt = -Infinity;
-
-  /** Distance to keep, in seconds: the server's hold-back plus what past stalls have taught. */
-  get target(): number {
-    return this.base + this.penalty;
-  }
 
   /** Sets the server's PART-HOLD-BACK (or HOLD-BACK), in seconds. */
   setHoldBack(seconds: number): void {
     this.base = seconds;
-  }
-
-  /** Playback ran dry at `now`. */
-  stalled(now: number): void {
-    this.penalty = Math.min(this.penalty + stallStep, stallMost);
-    this.penaltySince = now;
+    this.target = Math.max(this.target, seconds);
   }
 
   /** Forgets everything but the hold-back: a new source. */
   reset(): void {
     this.rate = 1;
-    this.penalty = 0;
+    this.cushion = caution;
+    this.cushionAt = this.settledAt = undefined;
+    this.seekAt = -Infinity;
     this.behindSince = 0;
-    this.lowAt = this.seekAt = -Infinity;
+    this.target = this.base;
+  }
+
+  /** The playhead was put elsewhere: the buffer there is still filling, which says nothing of the network. */
+  jumped(): void {
+    this.settledAt = undefined;
   }
 
   update(s: LatencySample): LatencyDecision {
-    this.forgive(s.now);
     if (!s.following || this.base === 0) {
       this.rate = 1;
       this.behindSince = 0;
+      this.jumped();
       return { rate: 1, seek: false };
     }
+    this.learn(s);
     const behind = s.latency - this.target;
     if (behind > seekBeyond) {
       return this.seek(s.now);
     }
-    this.rate = this.nextRate(s, behind);
+    this.rate = this.nextRate(s.now, behind);
     return { rate: this.rate, seek: false };
+  }
+
+  private learn({ now, late }: LatencySample): void {
+    this.cushionAt ??= now - remembered; // what is not known is not worth remembering
+    this.settledAt ??= now + settling;
+    this.target = this.base + Math.max(0, this.cushion - Math.max(0, now - this.cushionAt - remembered) * forgetting);
+    const needed = late + margin;
+    if (now < this.settledAt || needed <= this.base || needed < this.target - alike) {
+      return;
+    }
+    if (now - this.cushionAt > eventFor) {
+      this.riseTo = Math.min(this.target + riseMost, this.base + cushionMost);
+    }
+    this.target = Math.max(this.target, Math.min(needed, this.riseTo));
+    this.cushion = this.target - this.base;
+    this.cushionAt = now;
   }
 
   private seek(now: number): LatencyDecision {
@@ -91,36 +116,19 @@ export class LatencyController {
     return { rate: 1, seek: true };
   }
 
-  private nextRate(s: LatencySample, behind: number): number {
-    if (s.buffer < bufferLow) {
-      this.lowAt = s.now;
+  private nextRate(now: number, behind: number): number {
+    if (behind < -aheadBy || (this.rate === slow && behind < 0)) {
+      this.behindSince = 0;
       return slow;
     }
-    if (s.buffer < bufferSafe && this.rate === slow) {
-      this.lowAt = s.now;
-    }
-    if (this.rate === slow && s.now - this.lowAt < safeFor) {
-      return slow;
-    }
-    if (this.rate === fast) {
-      return behind > backWithin ? fast : this.normal();
+    if (this.rate === fast && behind > backWithin) {
+      return fast;
     }
     if (behind <= behindBy) {
-      return this.normal();
+      this.behindSince = 0;
+      return 1;
     }
-    this.behindSince ||= s.now;
-    return s.now - this.behindSince > behindFor ? fast : 1;
-  }
-
-  private normal(): number {
-    this.behindSince = 0;
-    return 1;
-  }
-
-  private forgive(now: number): void {
-    if (this.penalty > 0 && now - this.penaltySince > stallForgiven) {
-      this.penalty = Math.max(0, this.penalty - stallStep);
-      this.penaltySince = now;
-    }
+    this.behindSince ||= now;
+    return now - this.behindSince > behindFor ? fast : 1;
   }
 }

@@ -10,10 +10,7 @@ export class Playhead {
   private movedAt = 0;
   private jumping = false;
 
-  constructor(
-    private readonly video: HTMLVideoElement,
-    private readonly onStall: (now: number) => void,
-  ) {}
+  constructor(private readonly video: HTMLVideoElement) {}
 
   /** Milliseconds for which the playhead has wanted to move and could not. */
   stalledFor(now: number): number {
@@ -59,7 +56,6 @@ export class Playhead {
       this.motion = 'dry';
       if (!this.jumping) {
         this.stalls++;
-        this.onStall(now);
       }
     }
   }

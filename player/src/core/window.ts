@@ -27,6 +27,12 @@ export function liveEdge(details: LevelDetails): number {
   return details.edge + Math.min(details.age, details.targetduration);
 }
 
+/** How far a buffer that ends at `end` is behind the media that the server should have delivered by now, s. */
+export function lateness(details: LevelDetails, end: number): number {
+  const listed = listedMedia(details).at(-1)?.end ?? details.edge; // not the edge: where gaps are listed, nothing is late
+  return Math.max(0, listed - end) + Math.min(details.age, details.targetduration);
+}
+
 /** Media time `target` seconds behind the live edge, inside what is listed. */
 export function livePosition(details: LevelDetails, target: number): number {
   const last = listedMedia(details).at(-1) ?? { start: details.fragmentStart, end: details.edge };

@@ -118,6 +118,18 @@ test('shows what the node says, and hides the key until it is asked for', async 
   expect(server.requests.join(' ')).not.toContain(key);
 });
 
+test('shows the code for Larix when it is asked for', async () => {
+  await page.getByLabel('Encoder').first().selectOption('Larix');
+  const picture = page.getByRole('img', { name: /QR code that sets up Larix/ });
+  expect(await picture.count()).toBe(0);
+  await page.getByRole('button', { name: 'QR code', exact: true }).click();
+  await picture.waitFor();
+  expect((await picture.boundingBox())!.width).toBeGreaterThan(200);
+  await shootBoth('status-qr');
+  await page.getByRole('button', { name: 'Hide QR code' }).click();
+  expect(await picture.count()).toBe(0);
+});
+
 test('two encoders are shown apart, and the operator changes between them', async () => {
   const status = busy() as { streams: { input: object; inputs?: object }[] };
   const stream = status.streams[0]!;
@@ -156,4 +168,13 @@ test('an empty node says so', async () => {
   server.api['/api/v1/status'] = { version: '0.1.0', startedAt: ago(9), now: Date.now(), streams: [], attempts: [] };
   await page.getByText('rehearsal').first().waitFor({ state: 'detached' });
   await shootBoth('status-empty');
+});
+
+test('says that the disk is behind', async () => {
+  server.api['/api/v1/status'] = { now: Date.now(), streams: [], attempts: [], disk: { waiting: 7e6, problem: 'no space left on device' } };
+  const alert = page.getByRole('alert').filter({ visible: true });
+  await expect.poll(() => alert.textContent()).toContain('no space left on device');
+  expect(await alert.textContent()).toContain('7.0 MB');
+  server.api['/api/v1/status'] = { now: Date.now(), streams: [], attempts: [], disk: { waiting: 0 } };
+  await alert.waitFor({ state: 'detached' });
 });

@@ -6,6 +6,7 @@ const all = encoders({
   srt: { server: 'srt://studio:8890', streamid: 'the-key' },
   whip: { server: 'https://studio/whip' },
   rtsp: { server: 'rtsp://user:the-key@studio:8554/live' },
+  multitrack: { x264: { encoder_configurations: [{ width: 1920 }] }, NVENC: {} },
 });
 const of = (name: string) => Object.fromEntries(all.find((e) => e.name === name)!.lines.map((l) => [l.label, l.value]));
 
@@ -33,4 +34,29 @@ test('whatever holds the key is secret', () => {
 
 test('what the server does not offer is not there', () => {
   expect(encoders({ rtmp: { server: 'rtmp://studio/live', key: 'k' } }).map((e) => e.name)).toEqual(['ffmpeg', 'GStreamer', 'Larix', 'OBS', 'vMix']);
+});
+
+test("Larix reads all that it needs off the code", () => {
+  const scanned = (name: string) => {
+    const link = all.find((e) => e.name === name)!.lines.find((l) => l.scan)!.scan!;
+    expect(link).toMatch(/^larix:\/\/set\/v1\?/);
+    return Object.fromEntries(new URLSearchParams(link.split('?')[1]));
+  };
+  expect(scanned('Larix')).toEqual({
+    'conn[][name]': 'live', 'conn[][url]': 'rtmp://studio:1935/live/the-key', 'conn[][overwrite]': 'on', 'conn[][active]': 'on', 'enc[vid][keyframe]': '2',
+  });
+  expect(scanned('Larix, by SRT')).toMatchObject({ 'conn[][url]': 'srt://studio:8890', 'conn[][srtstreamid]': 'the-key', 'conn[][srtlatency]': '300' });
+});
+
+test('what a code holds is as secret as what stands beside it', () => {
+  for (const line of all.flatMap((e) => e.lines)) {
+    expect(!line.scan || line.secret).toBe(true);
+  }
+});
+
+test('the configuration for OBS holds no key, and its key is beside it', () => {
+  const all3 = of('OBS, all sizes by x264');
+  expect(JSON.parse(all3['Config Override (JSON)']!)).toEqual({ encoder_configurations: [{ width: 1920 }] });
+  expect(all3['Stream key']).toBe('the-key');
+  expect(all.some((e) => e.name === 'OBS, all sizes by NVENC')).toBe(true);
 });

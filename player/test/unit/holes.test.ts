@@ -33,6 +33,19 @@ describe('jumpTarget', () => {
     expect(jumpTarget(facts({ listed, livePosition: 50 }))).toBeCloseTo(39.1);
   });
 
+  test('leaves a gap that it was on its way into, but waits for media that are listed', () => {
+    const listed = [{ start: 0, end: 20 }, { start: 26, end: 40 }];
+    const buffered = [{ start: 30, end: 40 }];
+    expect(jumpTarget(facts({ time: 21, seeking: true, listed, buffered: [], livePosition: 38 }))).toBeCloseTo(38);
+    expect(jumpTarget(facts({ time: 12, seeking: true, listed, buffered, stalledFor: 20000 }))).toBeUndefined();
+  });
+
+  test('leaves the edge of a gap, where the tracks do not begin together', () => {
+    const listed = [{ start: 0, end: 20 }, { start: 26, end: 40 }];
+    const buffered = [{ start: 26.02, end: 40 }];
+    expect(jumpTarget(facts({ time: 26, seeking: true, listed, buffered, livePosition: 26 }))).toBeCloseTo(26.07);
+  });
+
   test('takes what is buffered beyond the hole first', () => {
     const buffered = [{ start: 10, end: 20 }, { start: 22, end: 25 }];
     expect(jumpTarget(facts({ buffered, livePosition: 23 }))).toBeCloseTo(23);

@@ -5,6 +5,8 @@ export interface Status {
   now?: number;
   node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
   capacity?: { pixelsPerSecond?: number; preset?: string };
+  /** Where everything is kept; a problem means that what is listed is in memory alone. */
+  disk?: { bytes?: number; waiting?: number; lost?: number; problem?: string };
   streams?: Stream[];
   attempts?: Attempt[];
 }
@@ -39,6 +41,8 @@ export interface Input {
   agent?: string;
   since?: string;
   video?: { codec?: string; width?: number; height?: number; fps?: number; bitrate?: number; keyframeInterval?: number };
+  rungs?: NonNullable<Input['video']>[];
+  self?: Record<'rendered' | 'lagged' | 'dropped' | 'output' | 'skipped' | 'encodeMs' | 'arrivalMs', number>;
   audio?: { codec?: string; sampleRate?: number; channels?: number; bitrate?: number };
   skewMs?: number;
   drops?: number;
@@ -62,6 +66,7 @@ export interface Rendition {
 }
 
 export interface Ladder {
+  passed?: boolean;
   preset?: string;
   fps?: number;
   speed?: number;
@@ -92,6 +97,8 @@ export interface Connect {
   whip?: { server?: string };
   rtsp?: { server?: string };
   backup?: { key?: string };
+  /** OBS's configuration for all sizes, by the name of the encoder that it uses. */
+  multitrack?: Record<string, unknown>;
 }
 
 /** The token was refused. */

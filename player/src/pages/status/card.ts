@@ -50,13 +50,28 @@ function inputFacts(i: Input, now: number): HTMLElement {
       !!i.agent && fact('Calls itself', i.agent),
       !!i.since && fact('Connected', ago(now - Date.parse(i.since))),
       v && fact('Picture', `${(v.codec ?? '').toUpperCase()} ${v.width}×${v.height}, ${(v.fps ?? 0).toFixed(1)} fps, ${bitrate(v.bitrate)}`),
+      ...(i.rungs ?? []).map((r) => fact('The same in', `${(r.codec ?? '').toUpperCase()} ${r.width}×${r.height}, ${(r.fps ?? 0).toFixed(1)} fps, ${bitrate(r.bitrate)}`)),
       v && fact('Key frames', v.keyframeInterval ? `every ${v.keyframeInterval.toFixed(1)} s` : '–'),
       a && fact('Sound', `${(a.codec ?? '').toUpperCase()} ${(a.sampleRate ?? 0) / 1000} kHz, ${a.channels} ch, ${bitrate(a.bitrate)}`),
       v && a && fact('Sound after picture', `${Math.round(i.skewMs ?? 0)} ms`),
       i.link && fact('Link', linkFacts(i.link)),
+      i.self && fact('By its own account', selfFacts(i.self)),
       fact('Dropped', `${i.drops ?? 0} unusable, ${i.missing ?? 0} left out by the encoder`),
     ),
   );
+}
+
+/** What the encoder says of itself; the way here is by its clock and ours, and tells most where both are set by the network. */
+function selfFacts(s: NonNullable<Input['self']>): string {
+  return [
+    `${s.rendered} pictures drawn, ${s.lagged} of them late`,
+    `${s.output} sent in all sizes, ${s.dropped} dropped for the network`,
+    `${s.skipped} skipped by its encoders`,
+    !!s.encodeMs && `${Math.round(s.encodeMs)} ms to encode`,
+    !!s.arrivalMs && `${Math.round(s.arrivalMs)} ms until here`,
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 /** Which of a stream's inputs it is, and whether viewers see it. */
@@ -121,6 +136,9 @@ function renditions(rs: Rendition[]): HTMLElement {
 }
 
 function ladder(l: Ladder): HTMLElement {
+  if (l.passed) {
+    return el('div', {}, el('h3', {}, 'Encoding'), el('p', { class: 'dim' }, 'None: the encoder sends every size itself.'));
+  }
   const speed = l.speed ? `${l.speed.toFixed(2)} × real time` : '–';
   return el(
     'div',

@@ -5,6 +5,10 @@ export interface Line {
   label: string;
   value: string;
   secret?: boolean;
+  /** It is of many lines. */
+  long?: boolean;
+  /** What a phone's camera reads for it, shown as a QR code when asked for; as secret as the value. */
+  scan?: string;
 }
 
 /** What to type into one kind of encoder. */
@@ -19,12 +23,37 @@ const keyframes = 'Keyframe interval: 2 s.';
 /** Milliseconds that SRT waits for lost packets; ffmpeg and OBS take it in microseconds, all others in milliseconds. */
 const latency = 300;
 
-/** The encoders that can reach the server, with the exact strings for each. */
-export function encoders(c: Connect): Encoder[] {
-  return [...rtmp(c), ...srt(c), ...whip(c), ...rtsp(c)].sort((a, b) => a.name.localeCompare(b.name));
+/** The encoders that can reach the server, with the exact strings for each, for the stream of that name. */
+export function encoders(c: Connect, stream = 'live'): Encoder[] {
+  return [...rtmp(c, stream), ...multitrack(c), ...srt(c, stream), ...whip(c), ...rtsp(c)].sort((a, b) => a.name.localeCompare(b.name));
 }
 
-function rtmp(c: Connect): Encoder[] {
+/** The link by which Larix sets itself up (Larix Grove). */
+function larix(stream: string, connection: Record<string, string>): string {
+  const fields = new URLSearchParams();
+  for (const [name, value] of Object.entries({ name: stream, ...connection, overwrite: 'on', active: 'on' })) {
+    fields.append(`conn[][${name}]`, value);
+  }
+  fields.append('enc[vid][keyframe]', '2');
+  return `larix://set/v1?${fields.toString().replaceAll('+', '%20')}`;
+}
+
+/** OBS encodes all sizes itself, by a configuration that has no key in it. */
+function multitrack(c: Connect): Encoder[] {
+  const pair: Line[] = [
+    { label: 'Server', value: c.rtmp?.server ?? '' },
+    { label: 'Stream key', value: c.rtmp?.key ?? '', secret: true },
+  ];
+  return Object.entries(c.multitrack ?? {}).map(([encoder, config]) => ({
+    name: `OBS, all sizes by ${encoder}`,
+    note:
+      'Start OBS with --enable-multitrack-video-dev. Settings → Stream → Service: Custom, Enable Multitrack Video, Enable Config Override. ' +
+      'Take sizes out that are larger than your canvas.',
+    lines: [...pair, { label: 'Config Override (JSON)', value: JSON.stringify(config, undefined, 2), long: true }],
+  }));
+}
+
+function rtmp(c: Connect, stream: string): Encoder[] {
   const server = c.rtmp?.server;
   const key = c.rtmp?.key ?? '';
   if (!server) {
@@ -38,7 +67,11 @@ function rtmp(c: Connect): Encoder[] {
   return [
     { name: 'OBS', note: `Settings → Stream → Service: Custom. Settings → Output → ${keyframes}`, lines: pair },
     { name: 'vMix', note: `Stream → Destination: Custom RTMP Server. ${keyframes}`, lines: [{ label: 'URL', value: server }, { label: 'Stream Name or Key', value: key, secret: true }] },
-    { name: 'Larix', note: `Settings → Connections → New connection. ${keyframes}`, lines: [{ label: 'URL', value: url, secret: true }] },
+    {
+      name: 'Larix',
+      note: `Settings → Connections → New connection; or scan the code with the phone's camera. ${keyframes}`,
+      lines: [{ label: 'URL', value: url, secret: true, scan: larix(stream, { url }) }],
+    },
     { name: 'ffmpeg', note: 'Put your own source after -i.', lines: [{ label: 'Command', value: `ffmpeg -re -i film.mp4 -c:v libx264 -g 60 -c:a aac -f flv '${url}'`, secret: true }] },
     {
       name: 'GStreamer',
@@ -54,7 +87,7 @@ function rtmp(c: Connect): Encoder[] {
   ];
 }
 
-function srt(c: Connect): Encoder[] {
+function srt(c: Connect, stream: string): Encoder[] {
   const server = c.srt?.server;
   const key = c.srt?.streamid ?? '';
   if (!server) {
@@ -83,7 +116,15 @@ function srt(c: Connect): Encoder[] {
       ],
     },
     { name: 'vMix, by SRT', note: 'Output → SRT → Type: Caller. The latency is in milliseconds.', lines: parts },
-    { name: 'Larix, by SRT', note: 'Connection → SRT sender, mode Caller. The latency is in milliseconds.', lines: [{ label: 'URL', value: server }, ...parts.slice(2)] },
+    {
+      name: 'Larix, by SRT',
+      note: "Connection → SRT sender, mode Caller; or scan the code with the phone's camera. The latency is in milliseconds.",
+      lines: [
+        { label: 'URL', value: server },
+        { label: 'Stream ID', value: key, secret: true, scan: larix(stream, { url: server, srtmode: 'c', srtstreamid: key, srtlatency: String(latency) }) },
+        { label: 'Latency (ms)', value: String(latency) },
+      ],
+    },
     { name: 'Hardware encoder, by SRT', note: `Mode: Caller. Transport stream of H.264 or HEVC with AAC. ${keyframes}`, lines: parts },
   ];
 }

@@ -95,8 +95,13 @@ function enter(signedIn: boolean): void {
 
 async function look(): Promise<void> {
   try {
-    show(await api.status());
-    byId('trouble').hidden = true;
+    const status = await api.status();
+    show(status);
+    const problem = status.disk?.problem;
+    byId('trouble').hidden = !problem;
+    byId('trouble').textContent = problem
+      ? `The disk is behind (${problem}): ${bytes(status.disk?.waiting)} are in memory alone, and a crash would lose them. Look at the free space and the health of the data directory's disk.`
+      : '';
     enter(true);
   } catch (err) {
     if (err instanceof Unauthorized) {
