@@ -209,16 +209,14 @@ func TestSlate(t *testing.T) {
 			if name == "ladder" {
 				assert.Empty(t, viewer.affected(whole), "segments that viewers miss something of")
 			}
-			viewer.stop(t)
-			smallest := follow(t, s.smallest("live"))
-			smallest.awaitMedia(t, 1)
 			second.kill()
 			s.awaitOnAir(ingest.SlateOut)
-			before := smallest.discontinuity()
+			before := viewer.discontinuity()
 			s.publish(liveKey, programme{size: "320x240"})
-			await(t, "a discontinuity is listed", func() bool { return smallest.discontinuity() > before })
-			smallest.awaitMedia(t, 3)
-			smallest.stop(t)
+			await(t, "a discontinuity is listed", func() bool { return viewer.discontinuity() > before })
+			viewer.awaitMedia(t, 3)
+			assert.False(t, viewer.playlist().Ended, "every rendition goes on")
+			viewer.stop(t)
 			s.stop()
 		})
 	}

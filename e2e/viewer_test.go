@@ -92,14 +92,6 @@ func (s *server) awaitLive(stream string) (playlist string) {
 	return resolve(s.t, s.url("/"+stream+"/index.m3u8"), p.Variants[0].URI)
 }
 
-// smallest is the URL of a playing stream's last variant.
-func (s *server) smallest(stream string) (playlist string) {
-	s.t.Helper()
-	p := s.multivariant(stream)
-	require.NotNil(s.t, p)
-	return resolve(s.t, s.url("/"+stream+"/index.m3u8"), p.Variants[len(p.Variants)-1].URI)
-}
-
 func resolve(t *testing.T, base, ref string) string {
 	t.Helper()
 	b, err := url.Parse(base)

@@ -480,3 +480,12 @@ func TestInputsThatComeAndGo(t *testing.T) {
 		})
 	}
 }
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	d := newDesk(t, ingest.Config{Slate: card{}})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.gate.Run(ctx) }()
+	cancel()
+	require.NoError(t, <-done)
+}

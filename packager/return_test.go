@@ -275,6 +275,26 @@ func TestLossJustAfterACut(t *testing.T) {
 	}
 }
 
+// Nobody is waited for after an end that is for good.
+func TestEndForGoodIsAtOnce(t *testing.T) {
+	for _, aligned := range []bool{true, false} {
+		on(t, packager.Config{}, aligned, func(s *stage) {
+			w := s.show(film{aligned: aligned})
+			w.play(9 * time.Second)
+			w.stop(hub.ErrOver)
+			synctest.Wait()
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			require.Equal(t, packager.Ended, s.sink.state())
+			require.NotContains(t, s.sink.states, packager.Reconnecting)
+			for _, name := range s.sink.names {
+				require.True(t, s.parsed(name).Ended, name)
+			}
+			require.Empty(t, s.faults())
+		})
+	}
+}
+
 // Gaps are listed as late as media came. An encoder that is less late when it returns leaves more than a segment to list.
 func TestReturnWithLessLag(t *testing.T) {
 	for _, aligned := range []bool{true, false} {

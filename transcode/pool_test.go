@@ -165,3 +165,32 @@ func TestLateReaderStartsEveryRungAtARandomAccessPoint(t *testing.T) {
 	pub.Close(hub.ErrEnded)
 	require.ErrorIs(t, (<-whole).reason, hub.ErrEnded)
 }
+
+// A source that follows on one that was lost has its renditions, and one that follows on a goodbye has its own.
+func TestSourceOfAnotherSizeHasTheRenditionsOfTheOneBefore(t *testing.T) {
+	large, small := often(3).make(t), small().make(t)
+	names := func(p *hub.Publication) (out []string) {
+		for _, track := range p.Tracks {
+			out = append(out, track.Rendition)
+		}
+		return out
+	}
+	for _, c := range []struct {
+		reason error
+		want   []string
+	}{
+		{hub.ErrLost, []string{"480p", "240p", "audio"}}, {hub.ErrEnded, []string{"240p", "audio"}},
+	} {
+		b := newBench(t, Config{})
+		pub := large.publish(t, b.hub, 1)
+		write(pub, large.units)
+		before := awaitLadder(b.ctx, t, b.hub, nil)
+		require.Equal(t, []string{"480p", "240p", "audio"}, names(before))
+		pub.Close(c.reason)
+		require.ErrorIs(t, (<-b.collect(before)).reason, c.reason)
+		pub = small.publish(t, b.hub, 2)
+		write(pub, small.units)
+		require.Equal(t, c.want, names(awaitLadder(b.ctx, t, b.hub, before)), "%v", c.reason)
+		pub.Close(hub.ErrEnded)
+	}
+}

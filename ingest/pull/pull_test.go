@@ -138,6 +138,29 @@ func TestAnEncoderKeepsTheStream(t *testing.T) {
 	})
 }
 
+// A backup that is on air is no reason to leave the primary alone.
+func TestAPullIsThePrimaryBesideABackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := ingest.NewGate(ingest.Config{}, auth.NewKeys(auth.Streams{
+			{Stream: "live", Text: "some-key"}, {Stream: "live", Backup: true, Text: "backup-key"},
+		}), hub.New(), slog.New(slog.DiscardHandler))
+		backup, err := gate.Open(context.Background(), ingest.Request{Key: "backup-key", Clock: ingest.WireClock{Rate: 90000, Bits: 64}})
+		require.NoError(t, err)
+		defer backup.End(nil)
+		require.NoError(t, backup.Describe([]media.Track{{ID: 1, Codec: media.AAC, Config: []byte{0x11, 0x90}}}))
+		require.NoError(t, backup.Write(ingest.Unit{Track: 1, Payload: []byte("sound")}))
+		s := &source{answer: func(_ int, ctx context.Context, admit pull.Admit) error {
+			session, err := admit(ctx, ingest.Request{})
+			require.NoError(t, err)
+			session.End(nil)
+			return nil
+		}}
+		run(t, s, gate, time.Minute)
+		require.NotEmpty(t, s.asked)
+		require.NoError(t, backup.Cause())
+	})
+}
+
 func TestAddresses(t *testing.T) {
 	never := []string{"169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.1.1", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"}
 	for _, bad := range never {
