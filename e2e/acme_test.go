@@ -157,7 +157,7 @@ func TestCertificateObtained(t *testing.T) {
 			}
 			a := startAuthority(t, portOf(t, http01), portOf(t, tlsALPN01))
 			t.Setenv("SSL_CERT_FILE", a.root)
-			args := []string{"--tls.acme", "localhost,email=ops@example.org,ca=" + a.directory, "--data", t.TempDir(),
+			args := []string{"--tls", "acme:localhost,email=ops@example.org,ca=" + a.directory, "--data", t.TempDir(),
 				"--http.address", plain + ",tls://" + https, "--rtmp.address", "127.0.0.1:0,tls://" + rtmps}
 			s := start(t, args...)
 			root, err := a.get(a.manage + "/roots/0")
@@ -184,7 +184,7 @@ func TestCertificateObtained(t *testing.T) {
 // TestCertificateNotObtained has a server without a certificate serve all the same, and say what is the matter.
 func TestCertificateNotObtained(t *testing.T) {
 	https, rtmps := freeTCP(t), freeTCP(t)
-	s := start(t, "--tls.acme", "localhost,ca=https://"+freeTCP(t)+"/dir",
+	s := start(t, "--tls", "acme:localhost,ca=https://"+freeTCP(t)+"/dir",
 		"--http.address", "127.0.0.1:0,tls://"+https, "--rtmp.address", "127.0.0.1:0,tls://"+rtmps)
 	s.publish(liveKey, programme{})
 	s.awaitLive("live")

@@ -69,14 +69,14 @@ func TestWebhook(t *testing.T) {
 		var q auth.Question
 		_ = json.NewDecoder(r.Body).Decode(&q)
 		stream := map[string]string{"member-16": "live", "member-17": "other", "member-19": "third"}[q.Key]
-		if _, password, _ := r.BasicAuth(); password != "hook-secret" || stream == "" {
+		if r.Header.Get("Authorization") != "Bearer hook-secret" || stream == "" {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		_ = json.NewEncoder(w).Encode(auth.Answer{Stream: stream})
 	}))
 	defer hook.Close()
-	s := start(t, "--auth.webhook", strings.Replace(hook.URL, "http://", "http://stagecast:hook-secret@", 1))
+	s := start(t, "--auth.webhook", hook.URL+",secret=hook-secret")
 	s.publishRTSP("tcp", "other", "member-17", programme{}) // which has to send the key itself for this
 	s.publish("member-16", programme{})
 	s.publishSRT(s.srt, "member-19", programme{})

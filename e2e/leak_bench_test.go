@@ -17,7 +17,7 @@ import (
 func TestBenchLeaks(t *testing.T) {
 	seconds, err := strconv.Atoi(measured(600))
 	require.NoError(t, err)
-	s := start(t, append([]string{"--log.level", "warn", "--hls.window", "30s"}, noSlate...)...)
+	s := start(t, append([]string{"--log", "warn", "--hls.window", "30s"}, noSlate...)...)
 	for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end); {
 		e := s.publish(liveKey, programme{size: "640x360"})
 		viewer := follow(t, s.awaitLive("live"))

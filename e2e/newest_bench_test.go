@@ -81,7 +81,7 @@ func TestBenchNewestPicture(t *testing.T) {
 	flv := encodeFLV(t, measured(60))
 	for _, profile := range []string{"low", "ultra"} {
 		t.Run(profile, func(t *testing.T) {
-			s := start(t, "--ladder", "off", "--log.level", "warn", "--hls.profile", profile)
+			s := start(t, "--ladder", "off", "--log", "warn", "--hls.profile", profile)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			p := &pacer{written: make(map[tail]time.Time)}

@@ -39,7 +39,7 @@ func benchRemux(t *testing.T, file string, n int) {
 	for i := range n {
 		list = append(list, fmt.Sprintf("s%d=key-of-%d", i, i))
 	}
-	s := start(t, "--ladder", "off", "--log.level", "info", "--streams", strings.Join(list, ","))
+	s := start(t, "--ladder", "off", "--log", "info", "--streams", strings.Join(list, ","))
 	idle := resident(t, s.pid())
 	for i := range n {
 		cmd := exec.Command("ffmpeg", "-nostdin", "-v", "error", "-re", "-stream_loop", "-1", "-i", file, "-c", "copy", "-f", "flv",

@@ -35,7 +35,7 @@ type house struct {
 }
 
 func build(t *testing.T, args ...string) *house {
-	h := &house{args: append([]string{"--data", t.TempDir(), "--http.address", freeAddress(t), "--rtmp.address", freeAddress(t), "--log.level", "info"}, args...)}
+	h := &house{args: append([]string{"--data", t.TempDir(), "--http.address", freeAddress(t), "--rtmp.address", freeAddress(t), "--log", "info"}, args...)}
 	h.server = start(t, h.args...)
 	return h
 }

@@ -44,7 +44,7 @@ func start(t *testing.T, args ...string) *server {
 	s.cmd = exec.Command(binary, append([]string{
 		"--data", t.TempDir(), "--rtmp.address", "127.0.0.1:0", "--srt.address", "127.0.0.1:0", "--http.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
 		"--rtsp.address", "127.0.0.1:0,udp://127.0.0.1:0",
-		"--webrtc.address", "127.0.0.1:0", "--admin.token", adminToken, "--streams", allStreams, "--log.level", "debug",
+		"--webrtc.address", "127.0.0.1:0", "--admin.token", adminToken, "--streams", allStreams, "--log", "debug",
 	}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.banner, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -80,7 +80,7 @@ func soak(t *testing.T, film soakFilm, mix []string, long time.Duration) {
 		keys = append(keys, fmt.Sprintf("s%d=key-of-s%d", i, i))
 	}
 	s := start(t, append([]string{
-		"--ladder", "off", "--log.level", "info", "--hls.window", "12s", "--hls.grace", "1s", "--streams", strings.Join(keys, ","),
+		"--ladder", "off", "--log", "info", "--hls.window", "12s", "--hls.grace", "1s", "--streams", strings.Join(keys, ","),
 	}, noSlate...)...)
 	idle, before, files := resident(t, s.pid()), s.operator().Node.Goroutines, s.openFiles()
 	var ends []func()

@@ -17,7 +17,6 @@ import (
 
 	"github.com/stagecast/stagecast/ingest/srt"
 	"github.com/stagecast/stagecast/internal/auth"
-	"github.com/stagecast/stagecast/internal/certificate/acme"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
 )
@@ -31,20 +30,20 @@ type Config struct {
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
-	TLS   TLSConfig   `embed:"" prefix:"tls."`
 	Auth  AuthConfig  `embed:"" prefix:"auth."`
 	Admin AdminConfig `embed:"" prefix:"admin."`
 	RTMP  RTMPConfig  `embed:"" prefix:"rtmp."`
 	RTSP  RTSPConfig  `embed:"" prefix:"rtsp."`
 	SRT   SRTConfig   `embed:"" prefix:"srt."`
 	HLS   HLSConfig   `embed:"" prefix:"hls."`
-	Log   LogConfig   `embed:"" prefix:"log."`
 
 	WebRTC WebRTCConfig `embed:"" prefix:"webrtc."`
 
+	TLS         string `name:"tls" help:"CERTIFICATE.pem,KEY.pem: the certificate chain and its private key, taken again when they change. Or acme:NAME,NAME, the names of this server: their certificate is obtained and renewed by itself, and you agree to the authority's terms; also email=ADDRESS for its warnings, and ca=URL of another directory. Ports 80 or 443 must lead here."`
 	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, rtmp:// or rtmps://HOST/APP/NAME, http:// or https://…m3u8, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
 	Slate       string `default:"auto" help:"What viewers see for hls.grace while the encoder of a stream is away. auto: a plain card. off: nothing. Else an image, or a film of up to 10 s that can be streamed (WebM, MPEG-TS, MP4 with its index in front)."`
+	Log         string `default:"info" help:"What is said: debug, info, warn or error; with debug,json as JSON."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
 }
 
@@ -58,14 +57,7 @@ type HTTPConfig struct {
 type AuthConfig struct {
 	Allow   string `help:"Addresses that may publish, ADDRESS or NETWORK/BITS separated by commas, STREAM=ADDRESS for one stream; all when empty."`
 	JWT     string `name:"jwt" help:"JWKS, a file or an https:// URL: a token signed with one of its keys is taken as a stream key. It needs exp, stream (or sub) and the scope publish."`
-	Webhook string `help:"URL, https:// or of this machine, that is asked by POST about keys that are no stream's: 2xx opens the stream, 403 refuses it."`
-}
-
-// TLSConfig is the certificate.
-type TLSConfig struct {
-	Certificate string `type:"path" help:"PEM file with the certificate chain; taken again when it changes."`
-	Key         string `type:"path" help:"PEM file with its private key."`
-	ACME        string `name:"acme" help:"Names of this server, NAME,NAME: their certificate is obtained and renewed by itself, and you agree to the authority's terms. Also email=ADDRESS for its warnings, and ca=URL of another directory. Ports 80 or 443 must lead here."`
+	Webhook string `help:"URL, https:// or of this machine, that is asked by POST about keys that are no stream's: 2xx opens the stream, 403 refuses it. URL,secret=SECRET sends it the secret as a bearer token."`
 }
 
 // AdminConfig is the operator's door.
@@ -103,12 +95,6 @@ type HLSConfig struct {
 	Grace   time.Duration `default:"60s" help:"How long a stream that lost its encoder waits for it."`
 }
 
-// LogConfig is how it talks.
-type LogConfig struct {
-	Level  string `default:"info" help:"debug, info, warn or error."`
-	Format string `default:"text" help:"text or json."`
-}
-
 // Validate is called by kong once all sources have been read.
 func (c *Config) Validate() error {
 	for key, address := range map[string]string{
@@ -121,31 +107,25 @@ func (c *Config) Validate() error {
 	if c.HTTP.Address.UDP != "" || c.RTMP.Address.UDP != "" {
 		return errors.New("udp:// is for rtsp.address alone")
 	}
-	if _, err := telemetry.NewLog(io.Discard, c.Log.Format, c.Log.Level); err != nil {
-		return err
+	if _, err := telemetry.NewLog(io.Discard, c.Log); err != nil {
+		return fmt.Errorf("log: %w", err)
 	}
 	if err := packager.Profile(c.HLS.Profile).Validate(); err != nil {
 		return fmt.Errorf("hls.profile: %w", err)
 	}
-	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
-		return errors.New("tls.certificate and tls.key go together: give both or none")
+	if _, err := parseTLS(c.TLS); err != nil {
+		return fmt.Errorf("tls: %w", err)
 	}
-	if c.TLS.ACME != "" && c.TLS.Certificate != "" {
-		return errors.New("tls.acme obtains the certificate that tls.certificate would be: give one of them")
-	}
-	if c.TLS.Certificate+c.TLS.ACME != "" && c.HTTP.Address.TLS+c.RTMP.Address.TLS+c.RTSP.Address.TLS == "" {
+	if c.TLS != "" && c.HTTP.Address.TLS+c.RTMP.Address.TLS+c.RTSP.Address.TLS == "" {
 		return errors.New("a certificate is of no use: none of http.address, rtmp.address and rtsp.address has a tls://")
-	}
-	if c.TLS.ACME != "" {
-		if _, err := acme.Parse(c.TLS.ACME); err != nil {
-			return err
-		}
 	}
 	if _, err := auth.ParseAllow(c.Auth.Allow); err != nil {
 		return fmt.Errorf("auth.allow: %w", err)
 	}
-	if err := auth.CheckURL(c.Auth.Webhook); c.Auth.Webhook != "" && err != nil {
-		return fmt.Errorf("auth.webhook: %w", err)
+	if c.Auth.Webhook != "" {
+		if _, err := auth.NewWebhook(c.Auth.Webhook); err != nil {
+			return fmt.Errorf("auth.webhook: %w", err)
+		}
 	}
 	if err := auth.CheckURL(c.Auth.JWT); strings.Contains(c.Auth.JWT, "://") && err != nil {
 		return fmt.Errorf("auth.jwt: %w", err)

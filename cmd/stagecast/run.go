@@ -78,7 +78,7 @@ func run(ctx context.Context, c *Config, out, logs io.Writer) error {
 }
 
 func newServer(c *Config, logs io.Writer) (*server, error) {
-	log, err := telemetry.NewLog(logs, c.Log.Format, c.Log.Level)
+	log, err := telemetry.NewLog(logs, c.Log)
 	if err != nil {
 		return nil, err
 	}

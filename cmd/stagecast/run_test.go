@@ -170,7 +170,7 @@ func TestStatusIsForTheOperator(t *testing.T) {
 }
 
 func TestSecretsStayOutOfTheLogAndTheCommandLineStaysOutOfProfiles(t *testing.T) {
-	r := start(t, "--log.level", "debug")
+	r := start(t, "--log", "debug")
 	require.Contains(t, r.banner.String(), "key-of-live", "the terminal is the operator's")
 	code, _, _ := r.get(t, r.admin+"/debug/pprof/cmdline", "")
 	require.Equal(t, http.StatusNotFound, code, "it would show --streams")
@@ -213,7 +213,7 @@ func TestWithACertificateBothDoorsHaveTLS(t *testing.T) {
 	out, err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
 		"-subj", "/CN=localhost", "-days", "2", "-keyout", key, "-out", cert).CombinedOutput()
 	require.NoError(t, err, string(out))
-	r := start(t, "--tls.certificate", cert, "--tls.key", key)
+	r := start(t, "--tls", cert+","+key)
 	code, body, _ := r.get(t, r.admin+"/metrics", "")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, `stagecast_rtmp_connections{protocol="rtmps"} 0`)

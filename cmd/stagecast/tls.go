@@ -3,15 +3,37 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagecast/stagecast/internal/certificate"
 	"github.com/stagecast/stagecast/internal/certificate/acme"
 )
+
+// tlsSetting is where the certificate comes from: two files, an authority, or nowhere.
+type tlsSetting struct {
+	certificate, key string
+	order            acme.Config
+}
+
+// parseTLS reads the setting.
+func parseTLS(text string) (c tlsSetting, err error) {
+	if names, ordered := strings.CutPrefix(text, "acme:"); ordered {
+		c.order, err = acme.Parse(names)
+		return c, err
+	}
+	certificate, key, _ := strings.Cut(text, ",")
+	c.certificate, c.key = strings.TrimSpace(certificate), strings.TrimSpace(key)
+	if (c.certificate == "") != (c.key == "") {
+		return c, errors.New("give the certificate and its private key, CERTIFICATE.pem,KEY.pem, or acme:NAME")
+	}
+	return c, nil
+}
 
 // secure is what TLS is served with. The zero value is no certificate.
 type secure struct {
@@ -22,21 +44,19 @@ type secure struct {
 
 // prepareTLS reads the certificate, or makes what will obtain it.
 func (s *server) prepareTLS() error {
-	c := s.config.TLS
+	c, err := parseTLS(s.config.TLS)
 	switch {
-	case c.Certificate != "":
-		files, err := certificate.Load(c.Certificate, c.Key, s.log)
+	case err != nil:
+		return err
+	case c.certificate != "":
+		files, err := certificate.Load(c.certificate, c.key, s.log)
 		if err != nil {
 			return err
 		}
 		s.tls = secure{doors: files.Config(), https: files.Config(), files: files}
 		s.registry.MustRegister(files.Collector())
-	case c.ACME != "":
-		order, err := acme.Parse(c.ACME)
-		if err != nil {
-			return err
-		}
-		m := acme.New(order, filepath.Join(s.config.Data, "certificates"), s.log)
+	case len(c.order.Names) > 0:
+		m := acme.New(c.order, filepath.Join(s.config.Data, "certificates"), s.log)
 		s.tls = secure{doors: m.TLS(), https: m.HTTPS(), acme: m}
 		s.registry.MustRegister(m.Collector())
 	}

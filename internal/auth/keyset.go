@@ -205,11 +205,14 @@ func strong(k jose.JSONWebKey, secrets bool) bool {
 	return k.Valid()
 }
 
-// CheckURL takes https, and http to this machine.
+// CheckURL takes https, and http to this machine; a password has no place in it.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
 		return errors.New("this is no URL")
+	}
+	if u.User != nil {
+		return errors.New("the URL has a user or a password in it, where it may be logged: leave it out")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
 		return nil

@@ -356,7 +356,7 @@ func hooked(t *testing.T, h http.HandlerFunc) *Publishers {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	hook, err := NewWebhook(strings.Replace(srv.URL, "http://", "http://user:hook-secret@", 1))
+	hook, err := NewWebhook(srv.URL + ",secret=hook-secret")
 	require.NoError(t, err)
 	return &Publishers{Keys: NewKeys(Streams{{Stream: "live", Text: "good-key"}}), Streams: []string{"live", "other"}, Hook: hook}
 }
@@ -364,7 +364,7 @@ func hooked(t *testing.T, h http.HandlerFunc) *Publishers {
 func TestWebhook(t *testing.T) {
 	var asked Question
 	p := hooked(t, func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "user" || password != "hook-secret" || r.Method != http.MethodPost {
+		if r.Header.Get("Authorization") != "Bearer hook-secret" || r.Method != http.MethodPost {
 			w.WriteHeader(http.StatusTeapot)
 			return
 		}
@@ -434,7 +434,7 @@ func TestBrokenWebhooks(t *testing.T) {
 		require.NotContains(t, err.Error(), "some-key", name)
 	}
 	close(release)
-	for _, bad := range []string{"http://example.com/hook", "example.com", "file:///etc/passwd"} {
+	for _, bad := range []string{"http://example.com/hook", "example.com", "file:///etc/passwd", "https://user:secret@example.com/hook", "https://example.com/hook,secret=two words"} {
 		_, err := NewWebhook(bad)
 		require.Error(t, err, bad)
 	}

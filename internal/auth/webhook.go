@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/stagecast/stagecast/ingest"
@@ -24,9 +25,10 @@ const (
 // Webhook asks another server who may publish, for each attempt anew. What it does not answer in time is refused.
 //
 // It is sent a Question by POST, and answers 2xx for yes, with an Answer where the question names no stream, and 401 or 403
-// for no. Any other answer is a failure. A user and a password in the URL are sent as such (HTTP Basic).
+// for no. Any other answer is a failure. Where there is a secret, it is sent as a bearer token.
 type Webhook struct {
 	url    string
+	secret string // empty: none
 	client *http.Client
 	places chan struct{}
 	within time.Duration
@@ -46,12 +48,16 @@ type Answer struct {
 	Stream string `json:"stream"` // NAME or NAME/backup
 }
 
-// NewWebhook asks an https URL; http is for loopback alone.
-func NewWebhook(to string) (*Webhook, error) {
+// NewWebhook reads "https://example.com/publish,secret=SECRET", the secret being optional; http is for loopback alone.
+func NewWebhook(setting string) (*Webhook, error) {
+	to, secret, _ := strings.Cut(setting, ",secret=")
 	if err := CheckURL(to); err != nil {
 		return nil, err
 	}
-	return &Webhook{url: to, client: newClient(hookWithin), places: make(chan struct{}, hookAtOnce), within: hookWithin}, nil
+	if strings.ContainsFunc(secret, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return nil, errors.New("the secret has characters that no HTTP header may have")
+	}
+	return &Webhook{url: to, secret: secret, client: newClient(hookWithin), places: make(chan struct{}, hookAtOnce), within: hookWithin}, nil
 }
 
 // ask is the stream that the hook says the request may publish. The error is an *ingest.Error and holds no secret.
@@ -73,6 +79,9 @@ func (w *Webhook) ask(ctx context.Context, r ingest.Request) (string, error) {
 		return "", &ingest.Error{Reason: ingest.ReasonInternal, Err: hideURL(err)}
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if w.secret != "" {
+		req.Header.Set("Authorization", "Bearer "+w.secret)
+	}
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return "", &ingest.Error{Reason: ingest.ReasonAuthUnavailable, Err: hideURL(err)}
@@ -117,7 +126,7 @@ func newClient(within time.Duration) *http.Client {
 	}
 }
 
-// hideURL takes the URL out of an error, which may hold a password.
+// hideURL takes the URL out of an error: what stands behind its question mark may be a secret.
 func hideURL(err error) error {
 	if e := (*url.Error)(nil); errors.As(err, &e) {
 		return e.Err

@@ -80,16 +80,16 @@ func (f *Files) use(text []byte, pair *tls.Certificate) {
 func (f *Files) read() (text []byte, pair *tls.Certificate, err error) {
 	chain, err := os.ReadFile(f.certificate)
 	if err != nil {
-		return []byte(err.Error()), nil, fmt.Errorf("tls.certificate: %w", err)
+		return []byte(err.Error()), nil, fmt.Errorf("certificate: %w", err)
 	}
 	key, err := os.ReadFile(f.key)
 	if err != nil {
-		return []byte(err.Error()), nil, fmt.Errorf("tls.key: %w", err)
+		return []byte(err.Error()), nil, fmt.Errorf("private key: %w", err)
 	}
 	text = append(append(chain, 0), key...)
 	made, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return text, nil, fmt.Errorf("tls.certificate and tls.key must be PEM files of one pair, the chain beginning with the server's own certificate: %w", err)
+		return text, nil, fmt.Errorf("the certificate and its private key must be PEM files of one pair, the chain beginning with the server's own certificate: %w", err)
 	}
 	return text, &made, nil
 }

@@ -5,25 +5,28 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewLog writes to w in a format, "text" or "json", from a level on: debug, info, warn or error.
-func NewLog(w io.Writer, format, level string) (*slog.Logger, error) {
+// NewLog writes to w what setting says: a level from which on, debug, info, warn or error, and behind a comma the format, text
+// or json.
+func NewLog(w io.Writer, setting string) (*slog.Logger, error) {
+	level, format, _ := strings.Cut(setting, ",")
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level %q: choose debug, info, warn or error", level)
+		return nil, fmt.Errorf("level %q: choose debug, info, warn or error", level)
 	}
 	options := &slog.HandlerOptions{Level: l}
 	switch format {
-	case "text":
+	case "", "text":
 		return slog.New(slog.NewTextHandler(w, options)), nil
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
-	return nil, fmt.Errorf("log format %q: choose text or json", format)
+	return nil, fmt.Errorf("format %q: choose text or json", format)
 }
 
 // NewRegistry holds the metrics of this process and its Go runtime.

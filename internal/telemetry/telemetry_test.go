@@ -12,7 +12,7 @@ import (
 
 func TestLogSpeaksItsFormatFromItsLevelOn(t *testing.T) {
 	var out bytes.Buffer
-	log, err := telemetry.NewLog(&out, "json", "warn")
+	log, err := telemetry.NewLog(&out, "warn,json")
 	require.NoError(t, err)
 	log.Info("quiet")
 	log.Warn("loud", "stream", "live")
@@ -22,16 +22,16 @@ func TestLogSpeaksItsFormatFromItsLevelOn(t *testing.T) {
 	require.Equal(t, "live", line["stream"])
 
 	out.Reset()
-	log, err = telemetry.NewLog(&out, "text", "debug")
+	log, err = telemetry.NewLog(&out, "debug")
 	require.NoError(t, err)
 	log.Debug("detail")
 	require.Contains(t, out.String(), "level=DEBUG msg=detail")
 }
 
 func TestUnknownLevelsAndFormatsAreRefusedWithTheChoice(t *testing.T) {
-	_, err := telemetry.NewLog(nil, "text", "loud")
+	_, err := telemetry.NewLog(nil, "loud")
 	require.ErrorContains(t, err, "choose debug, info, warn or error")
-	_, err = telemetry.NewLog(nil, "xml", "info")
+	_, err = telemetry.NewLog(nil, "info,xml")
 	require.ErrorContains(t, err, "choose text or json")
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // ErrConfig says what the setting must look like.
-var ErrConfig = errors.New("tls.acme is NAME,NAME of this server, without wildcards, and may have email=ADDRESS and ca=URL of an ACME directory")
+var ErrConfig = errors.New("tls is acme:NAME,NAME of this server, without wildcards, and may have email=ADDRESS and ca=URL of an ACME directory")
 
 // Config of a Manager.
 type Config struct {
@@ -105,7 +105,7 @@ func (m *Manager) Run(ctx context.Context, p Ports) error {
 	e.magic.Issuers = []certmagic.Issuer{e.issuer}
 	m.engine.Store(e)
 	if err := e.magic.ManageAsync(ctx, m.config.Names); err != nil {
-		return fmt.Errorf("tls.acme: %w", err)
+		return fmt.Errorf("tls: %w", err)
 	}
 	<-ctx.Done()
 	return nil
