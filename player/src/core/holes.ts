@@ -22,7 +22,7 @@ export interface HoleFacts {
 const settleMs = 400; // hls.js closes small holes by itself within this time
 const enoughAhead = 0.9; // s of media beyond a hole before it is worth jumping, or playback would run dry at once
 const lostMs = 4000; // stalled this long although the playlist goes on: something was lost on the way
-const edge = 0.3; // s: how far apart the tracks of a stream may begin
+const edge = 0.3; // s: how far apart the tracks of a stream may begin and end
 const inset = 0.05; // s: land inside the media, not on its edge
 
 /**
@@ -35,7 +35,8 @@ export function jumpTarget(f: HoleFacts): number | undefined {
   if (f.stalledFor < settleMs) {
     return undefined;
   }
-  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + inset);
+  // What is left of media that end here is no more to wait for: sound and picture do not end together either.
+  const here = f.listed.find((s) => s.start <= f.time + inset && s.end > f.time + edge);
   if (f.seeking) {
     // What a seek waits for will come where media are listed. In a gap it never does, nor at the very edge of one, where the
     // pictures begin some milliseconds before the sound.

@@ -46,6 +46,14 @@ describe('jumpTarget', () => {
     expect(jumpTarget(facts({ time: 26, seeking: true, listed, buffered, livePosition: 26 }))).toBeCloseTo(26.07);
   });
 
+  test('leaves the last moment before a gap, though the media that are listed there have not quite ended', () => {
+    const listed = [{ start: 430, end: 440 }, { start: 444, end: 467 }];
+    const buffered = [{ start: 430, end: 439.96 }];
+    const stuck = facts({ time: 439.939, seeking: true, listed, buffered, livePosition: 465 });
+    expect(jumpTarget(stuck)).toBeCloseTo(465);
+    expect(jumpTarget({ ...stuck, seeking: false })).toBeCloseTo(465);
+  });
+
   test('takes what is buffered beyond the hole first', () => {
     const buffered = [{ start: 10, end: 20 }, { start: 22, end: 25 }];
     expect(jumpTarget(facts({ buffered, livePosition: 23 }))).toBeCloseTo(23);
