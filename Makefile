@@ -2,7 +2,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
-E2E     := -tags e2e -timeout 25m
+E2E     := -tags e2e -parallel 3 -timeout 25m
 
 .PHONY: help run build player test test-unit test-race test-player test-browser test-e2e lint fuzz bench bench-live bench-soak conform tools-run tools-test clean
 

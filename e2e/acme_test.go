@@ -183,6 +183,7 @@ func TestCertificateObtained(t *testing.T) {
 
 // TestCertificateNotObtained has a server without a certificate serve all the same, and say what is the matter.
 func TestCertificateNotObtained(t *testing.T) {
+	t.Parallel()
 	https, rtmps := freeTCP(t), freeTCP(t)
 	s := start(t, "--tls", "acme:localhost,ca=https://"+freeTCP(t)+"/dir",
 		"--http.address", "127.0.0.1:0,tls://"+https, "--rtmp.address", "127.0.0.1:0,tls://"+rtmps)

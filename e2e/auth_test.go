@@ -44,6 +44,7 @@ func tokens(t *testing.T) (path string, sign func(stream string) string) {
 
 // TestTokens publishes with a JSON Web Token where a key would be, over RTMP and SRT.
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	path, sign := tokens(t)
 	s := start(t, "--auth.jwt", path)
 	secrets := []string{sign("live"), sign("other"), sign("nowhere")}
@@ -65,6 +66,7 @@ func TestTokens(t *testing.T) {
 
 // TestWebhook has another server decide.
 func TestWebhook(t *testing.T) {
+	t.Parallel()
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var q auth.Question
 		_ = json.NewDecoder(r.Body).Decode(&q)
@@ -99,6 +101,7 @@ func TestWebhook(t *testing.T) {
 
 // TestAddresses lets one stream be published from elsewhere only.
 func TestAddresses(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--auth.allow", "127.0.0.0/8,live=127.0.0.9")
 	s.publish(otherKey, programme{})
 	s.awaitLive("other")

@@ -80,6 +80,7 @@ func (f *follower) affected(behind int64) (out []int64) {
 
 // TestPrimaryKilled has two encoders of one stream, over RTMP and SRT, and cuts the power of the one on air.
 func TestPrimaryKilled(t *testing.T) {
+	t.Parallel()
 	s := start(t, withBackup()...)
 	primary := s.publish(liveKey, programme{size: "640x360"})
 	playlist := s.awaitLive("live")
@@ -118,6 +119,7 @@ func TestPrimaryKilled(t *testing.T) {
 
 // TestFrozenPrimary has the picture of the encoder on air freeze, while the backup's moves.
 func TestFrozenPrimary(t *testing.T) {
+	t.Parallel()
 	s := start(t, withBackup()...)
 	frozen := programme{size: "640x360"}.arguments()
 	frozen = append(frozen, "-vf", "loop=loop=-1:size=1:start=390,realtime") // from the thirteenth second on
@@ -141,6 +143,7 @@ func TestFrozenPrimary(t *testing.T) {
 
 // TestSilentPrimary stops the encoder on air without a word: its connection stays.
 func TestSilentPrimary(t *testing.T) {
+	t.Parallel()
 	s := start(t, withBackup()...)
 	primary := s.publish(liveKey, programme{size: "640x360"})
 	viewer := follow(t, s.awaitLive("live"))
@@ -161,6 +164,7 @@ func TestSilentPrimary(t *testing.T) {
 
 // TestBackupPassedOn has no ladder: the backup begins with its next key frame, behind a discontinuity.
 func TestBackupPassedOn(t *testing.T) {
+	t.Parallel()
 	s := start(t, withBackup("--ladder", "off")...)
 	primary := s.publish(liveKey, programme{size: "640x360"})
 	playlist := s.awaitLive("live")
@@ -187,8 +191,10 @@ func TestBackupPassedOn(t *testing.T) {
 
 // TestSlate loses the only encoder, which comes back on the same URL: first as it was, then with another picture.
 func TestSlate(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"ladder": nil, "passed on": {"--ladder", "off"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, args...)
 			first := s.publish(liveKey, programme{size: "640x360"})
 			viewer := follow(t, s.awaitLive("live"))
@@ -224,6 +230,7 @@ func TestSlate(t *testing.T) {
 
 // TestSlateEnds waits for an encoder that does not come back.
 func TestSlateEnds(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--hls.grace", "5s")
 	e := s.publish(liveKey, programme{})
 	viewer := follow(t, s.awaitLive("live"))
@@ -239,6 +246,7 @@ func TestSlateEnds(t *testing.T) {
 
 // TestOperatorEnds ends a broadcast whose encoder would go on.
 func TestOperatorEnds(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	e := s.publish(liveKey, programme{})
 	viewer := follow(t, s.awaitLive("live"))

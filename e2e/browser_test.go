@@ -15,6 +15,7 @@ import (
 
 // TestBrowser has the watch page and the embedded player play a stream, whose encoder then loses its power for a while.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	s := start(t, noSlate...)
 	e := s.publish(liveKey, programme{})
 	s.awaitLive("live")
@@ -37,6 +38,7 @@ func TestBrowser(t *testing.T) {
 
 // TestBrowserSeesNoSwitch has a page play on over a loss that the backup makes good, a drill, and a slate.
 func TestBrowserSeesNoSwitch(t *testing.T) {
+	t.Parallel()
 	s := start(t, withBackup()...)
 	primary := s.publish(liveKey, programme{})
 	s.awaitLive("live")
@@ -61,6 +63,7 @@ func TestBrowserSeesNoSwitch(t *testing.T) {
 
 // TestBrowserWaits opens the page before there is anything to see.
 func TestBrowserWaits(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	watch := s.url("/live")
 	b := browse(t, "watch.mjs", nil, watch)
@@ -73,6 +76,7 @@ func TestBrowserWaits(t *testing.T) {
 }
 
 func TestStatusPage(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.publish(liveKey, programme{})
 	s.awaitLive("live")

@@ -47,6 +47,7 @@ func conform(ctx context.Context, t *testing.T, url string, long time.Duration, 
 const conformTime = 24 * time.Second
 
 func TestLadderConforms(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.publish(liveKey, programme{size: "854x480"})
 	s.awaitLive("live")
@@ -56,6 +57,7 @@ func TestLadderConforms(t *testing.T) {
 }
 
 func TestPassedOnSourceConforms(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--ladder", "off")
 	s.publish(liveKey, programme{size: "640x360", bframes: 2})
 	s.awaitLive("live")
@@ -66,6 +68,7 @@ func TestPassedOnSourceConforms(t *testing.T) {
 
 // TestFrameRatesConform has one stream for each rate that is not a whole number, at the same time.
 func TestFrameRatesConform(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	sources := map[string]struct {
 		key, rate string
@@ -97,6 +100,7 @@ func TestFrameRatesConform(t *testing.T) {
 
 // TestOneKindOfMedia has one stream of sound alone and one of pictures alone.
 func TestOneKindOfMedia(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.publish(liveKey, programme{noVideo: true})
 	s.publish(otherKey, programme{noAudio: true})

@@ -22,6 +22,7 @@ import (
 // TestHostileConnections opens what the port of the encoders must bear: many connections that say nothing, and some that
 // say rubbish.
 func TestHostileConnections(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.publish(liveKey, programme{})
 	viewer := follow(t, s.awaitLive("live"))
@@ -60,6 +61,7 @@ func TestHostileConnections(t *testing.T) {
 
 // TestStopWhileViewersWait stops the server under fifty held playlist requests: each gets an answer.
 func TestStopWhileViewersWait(t *testing.T) {
+	t.Parallel()
 	s := start(t, noSlate...)
 	e := s.publish(liveKey, programme{})
 	playlist := s.awaitLive("live")
@@ -100,8 +102,10 @@ func (s *server) metrics() string {
 
 // TestFFmpegPlays decodes four seconds of what is served, in both ways of making it.
 func TestFFmpegPlays(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"ladder": nil, "passed on": {"--ladder", "off"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, args...)
 			s.publish(liveKey, programme{bframes: 2})
 			viewer := follow(t, s.awaitLive("live"))

@@ -100,11 +100,13 @@ func (s *server) ffmpegs() int { return len(children(s.t, s.pid())) }
 // TestMultitrackConforms has a broadcaster that encodes its own ladder: the server encodes nothing, and every size is a
 // rendition that keeps all rules.
 func TestMultitrackConforms(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		bframes int
 		args    []string
 	}{"ladder auto": {0, nil}, "ladder off, B-frames": {2, []string{"--ladder", "off"}}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, c.args...)
 			s.publishTracks(liveKey, multitrack{sizes: []string{"854x480", "640x360", "426x240"}, bframes: c.bframes})
 			s.awaitLive("live")
@@ -122,6 +124,7 @@ func TestMultitrackConforms(t *testing.T) {
 
 // TestMultitrackInABrowser has the watch page play what a broadcaster encodes in three sizes, over a loss of the encoder.
 func TestMultitrackInABrowser(t *testing.T) {
+	t.Parallel()
 	s := start(t, noSlate...)
 	sizes := multitrack{sizes: []string{"854x480", "640x360", "426x240"}}
 	end := s.publishTracks(liveKey, sizes)
@@ -141,6 +144,7 @@ func TestMultitrackInABrowser(t *testing.T) {
 
 // TestMultitrackThatIsNotAligned has sizes with key frames of their own: the best is taken and encoded into a ladder, which keeps the rendition of the other.
 func TestMultitrackThatIsNotAligned(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.publishTracks(liveKey, multitrack{sizes: []string{"854x480", "640x360"}, gops: []int{60, 45}})
 	s.awaitLive("live")
@@ -155,6 +159,7 @@ func TestMultitrackThatIsNotAligned(t *testing.T) {
 
 // TestMultitrackOverTheSlate loses an encoder of three sizes, and has it back. The slate is encoded into the same renditions.
 func TestMultitrackOverTheSlate(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	sizes := multitrack{sizes: []string{"854x480", "640x360", "426x240"}}
 	end := s.publishTracks(liveKey, sizes)

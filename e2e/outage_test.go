@@ -62,8 +62,10 @@ var noSlate = []string{"--slate", "off"}
 
 // TestEncoderLost cuts the encoder's power for three seconds, while a strict client and a viewer look on.
 func TestEncoderLost(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"ladder": nil, "passed on": {"--ladder", "off"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, append(args, noSlate...)...)
 			e := s.publish(liveKey, programme{size: "640x360"})
 			viewer := follow(t, s.awaitLive("live"))
@@ -95,6 +97,7 @@ func TestEncoderLost(t *testing.T) {
 
 // TestReturnsAsAnother has the encoder come back with other sizes and another codec: the URL that a viewer has goes on.
 func TestReturnsAsAnother(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	e := s.publish(liveKey, programme{size: "640x360"})
 	viewer := follow(t, s.awaitLive("live"))
@@ -121,6 +124,7 @@ func TestReturnsAsAnother(t *testing.T) {
 func outage(d time.Duration) { <-time.After(d) }
 
 func TestCleanEnd(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	e := s.publish(liveKey, programme{})
 	playlist := s.awaitLive("live")
@@ -147,6 +151,7 @@ func TestCleanEnd(t *testing.T) {
 }
 
 func TestWrongKey(t *testing.T) {
+	t.Parallel()
 	const wrong = "wR0-secret-of-nothing"
 	s := start(t)
 	e := s.publish(wrong, programme{})
@@ -164,6 +169,7 @@ func TestWrongKey(t *testing.T) {
 
 // TestTakeover publishes a second time with the same key: the first encoder is sent away, and the playlist goes on.
 func TestTakeover(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	first := s.publish(liveKey, programme{})
 	viewer := follow(t, s.awaitLive("live"))
@@ -183,6 +189,7 @@ func TestTakeover(t *testing.T) {
 
 // TestTranscoderKilled kills the ladder's process: the stream goes on.
 func TestTranscoderKilled(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.publish(liveKey, programme{})
 	viewer := follow(t, s.awaitLive("live"))

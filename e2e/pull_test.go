@@ -15,6 +15,7 @@ import (
 
 // TestPulledFromHLSServer has one server take a stream from another's low-latency playlist, lose it, and take it again.
 func TestPulledFromHLSServer(t *testing.T) {
+	t.Parallel()
 	far := start(t, append(noSlate, "--ladder", "off")...)
 	e := far.publish(liveKey, programme{})
 	far.awaitLive("live")
@@ -32,6 +33,7 @@ func TestPulledFromHLSServer(t *testing.T) {
 
 // TestPulledFromRTMPServer has ffmpeg be the server.
 func TestPulledFromRTMPServer(t *testing.T) {
+	t.Parallel()
 	place := "rtmp://" + freeAddress(t) + "/app/qN6-secret-of-theirs"
 	serve := exec.CommandContext(context.Background(), "ffmpeg", append(programme{}.arguments(), "-f", "flv", "-listen", "1", place)...)
 	serve.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

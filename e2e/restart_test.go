@@ -200,11 +200,13 @@ func rounds(few int) int {
 // TestKilled has the server killed at any moment, again and again, and now and then stopped, while the encoder comes back each time and strict clients
 // look on: nothing that was listed is lost or changes, and no rule is broken but those of time.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		args   []string
 		rounds int
 	}{"passed on": {[]string{"--ladder", "off"}, 7}, "ladder": {nil, 4}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := build(t, c.args...)
 			h.publish(liveKey, programme{})
 			h.awaitLive("live")
@@ -271,6 +273,7 @@ func TestKilled(t *testing.T) {
 
 // TestBrowserPlaysOnAcrossARestart has pages play while the server is killed, and while it is stopped and started again.
 func TestBrowserPlaysOnAcrossARestart(t *testing.T) {
+	t.Parallel()
 	h := build(t)
 	h.publish(liveKey, programme{})
 	playlist := h.awaitLive("live")
@@ -302,6 +305,7 @@ func TestBrowserPlaysOnAcrossARestart(t *testing.T) {
 
 // TestEncoderDoesNotComeBackAfterARestart has the broadcast end, as after any loss, and what was listed stays.
 func TestEncoderDoesNotComeBackAfterARestart(t *testing.T) {
+	t.Parallel()
 	h := build(t, "--ladder", "off", "--hls.grace", "5s")
 	h.publish(liveKey, programme{})
 	playlist := h.awaitLive("live")

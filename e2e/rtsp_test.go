@@ -48,6 +48,7 @@ func (s *server) journalled(stream string) (a ingest.Attempt) {
 }
 
 func TestRTSPConforms(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		transport string
 		args      []string
@@ -58,6 +59,7 @@ func TestRTSPConforms(t *testing.T) {
 		"UDP, ladder":                      {"udp", nil, programme{size: "640x360"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, c.args...)
 			e := s.publishRTSP(c.transport, "live", liveKey, c.p)
 			s.awaitLive("live")
@@ -78,6 +80,7 @@ func TestRTSPConforms(t *testing.T) {
 }
 
 func TestRTSPInTheEncodersOwnWay(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--ladder", "off")
 	first := s.publishRTSP("", "live", liveKey, programme{bframes: 2, noAudio: true}) // ffmpeg tries UDP first
 	gst := strings.Fields("-q rtspclientsink name=s location=rtsp://anyone:" + otherKey + "@" + s.rtsp + "/other" +
@@ -98,6 +101,7 @@ func TestRTSPInTheEncodersOwnWay(t *testing.T) {
 }
 
 func TestRTSPSaysWhyItRefuses(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--ladder", "off")
 	for url, reason := range map[string]ingest.Reason{
 		"rtsp://anyone:wrong-key@" + s.rtsp + "/live":        ingest.ReasonWrongKey,
@@ -122,6 +126,7 @@ func TestRTSPSaysWhyItRefuses(t *testing.T) {
 
 // TestPullOfACameraThatGoesAndComes pulls a camera that asks for a digest, is turned off, and comes back.
 func TestPullOfACameraThatGoesAndComes(t *testing.T) {
+	t.Parallel()
 	c := &camera{t: t, address: freeAddress(t)}
 	c.turnOn()
 	s := start(t, append([]string{"--ladder", "off", "--pulls", "live=" + c.url()}, noSlate...)...)

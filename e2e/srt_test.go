@@ -51,6 +51,7 @@ func freeUDP(t *testing.T) string {
 
 // TestSRTConforms sends encrypted with AES-256, as the key's own streamid and in the form of the standard.
 func TestSRTConforms(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--srt.passphrase", phrase)
 	s.publishSRT(s.srt, "#!::m=publish,r=live,s="+liveKey, programme{size: "640x360", bframes: 2}, "passphrase="+phrase, "pbkeylen=32")
 	s.awaitLive("live")
@@ -67,6 +68,7 @@ func TestSRTConforms(t *testing.T) {
 }
 
 func TestSRTPassedOnConforms(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--ladder", "off")
 	s.publishSRT(s.srt, liveKey, programme{size: "640x360", bframes: 2})
 	s.awaitLive("live")
@@ -75,6 +77,7 @@ func TestSRTPassedOnConforms(t *testing.T) {
 }
 
 func TestSRTWrongPassphrase(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--srt.passphrase", "live="+phrase)
 	e := s.publishSRT(s.srt, liveKey, programme{}, "passphrase=not-the-right-one")
 	awaitClosed(t, "the encoder has been sent away", e.exited)
@@ -88,6 +91,7 @@ func TestSRTWrongPassphrase(t *testing.T) {
 
 // TestSRTLiveTransmit has libsrt's own tool call, which takes its stream from UDP.
 func TestSRTLiveTransmit(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--srt.passphrase", phrase)
 	between := freeUDP(t)
 	s.client(liveKey, "srt-live-transmit", "-q", "udp://"+between, "srt://"+s.srt+"?streamid=publish:live:"+liveKey+"&passphrase="+phrase+"&pbkeylen=24")
@@ -102,6 +106,7 @@ func TestSRTLiveTransmit(t *testing.T) {
 // TestSRTThroughLoss has a bad network before the server: all that is lost there comes again in time. The latency leaves room
 // for the machine to stand still for a second under the other tests.
 func TestSRTThroughLoss(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	relay, err := lossy.Listen(lossy.Config{
 		Target: s.srt, Seed: 11, Loss: 0.05, Delay: 40 * time.Millisecond, Reorder: 0.02, Late: 10 * time.Millisecond,
@@ -134,6 +139,7 @@ func TestSRTThroughLoss(t *testing.T) {
 
 // TestSRTCut cuts the line for longer than the connection lives: the encoder calls again, and the stream goes on.
 func TestSRTCut(t *testing.T) {
+	t.Parallel()
 	s := start(t, noSlate...)
 	relay, err := lossy.Listen(lossy.Config{Target: s.srt, Seed: 1})
 	require.NoError(t, err)
@@ -163,7 +169,9 @@ func TestSRTCut(t *testing.T) {
 
 // TestOldSound sends sound that browsers do not play: the ladder makes AAC of it; without the ladder it is refused.
 func TestOldSound(t *testing.T) {
+	t.Parallel()
 	t.Run("ladder", func(t *testing.T) {
+		t.Parallel()
 		s := start(t)
 		s.publishSRT(s.srt, liveKey, programme{sound: "ac3"})
 		s.publishSRT(s.srt, otherKey, programme{sound: "mp2"})
@@ -181,6 +189,7 @@ func TestOldSound(t *testing.T) {
 		s.stop()
 	})
 	t.Run("passed on", func(t *testing.T) {
+		t.Parallel()
 		s := start(t, "--ladder", "off")
 		s.publishSRT(s.srt, liveKey, programme{sound: "ac3"})
 		await(t, "the journal has it", func() bool { return len(s.operator().Attempts) > 0 })
@@ -192,6 +201,7 @@ func TestOldSound(t *testing.T) {
 }
 
 func TestUDP(t *testing.T) {
+	t.Parallel()
 	at := freeUDP(t)
 	s := start(t, "--pulls", "live=udp://"+at)
 	s.client(liveKey, "ffmpeg", append(programme{bframes: 2}.arguments(), "-f", "mpegts", "udp://"+at+"?pkt_size=1316")...)
@@ -206,6 +216,7 @@ func TestUDP(t *testing.T) {
 }
 
 func TestUDPGroup(t *testing.T) {
+	t.Parallel()
 	_, port, err := net.SplitHostPort(freeUDP(t))
 	require.NoError(t, err)
 	group := "239.255.77.1:" + port
@@ -219,6 +230,7 @@ func TestUDPGroup(t *testing.T) {
 
 // TestPullSRT fetches from an ffmpeg that listens, which goes away and comes back.
 func TestPullSRT(t *testing.T) {
+	t.Parallel()
 	at := freeUDP(t)
 	s := start(t, append([]string{"--pulls", "live=srt://" + at + "?streamid=any&passphrase=" + phrase + "&latency=300"}, noSlate...)...)
 	listener := func() *encoder {

@@ -32,6 +32,7 @@ func (s *server) camera(key string, wishes ...string) *script {
 
 // TestBrowserPublishes has Chromium send its camera, and a strict client and a player watch it.
 func TestBrowserPublishes(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	b := s.camera(liveKey, "restart")
 	s.awaitLive("live")
@@ -58,6 +59,7 @@ func TestBrowserPublishes(t *testing.T) {
 
 // TestBrowserPublishesLayers has Chromium send three layers, of which the largest is published.
 func TestBrowserPublishesLayers(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	b := s.camera(liveKey, "simulcast")
 	s.awaitLive("live")
@@ -79,6 +81,7 @@ const (
 
 // TestBrowserIsPassedOn has the camera go out as it comes, in segments that are cut at the key frames that we ask for.
 func TestBrowserIsPassedOn(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--ladder", "off")
 	b := s.camera(liveKey)
 	s.awaitLive("live")
