@@ -36,10 +36,14 @@ type setup struct {
 func (s *setup) arguments() []string {
 	// One decoding thread adds no picture of delay; MP4 needs no probing, as its header says all. Filters that were set up anew
 	// where another encoder's pixels have another range would start at the beginning of the process again: scale takes any.
-	args := []string{
+	var args []string
+	if s.video {
+		args = append(s.plan.Device.Open(), s.plan.Device.Decode()...)
+	}
+	args = append(args,
 		"-threads", "1", "-reinit_filter:v", "0", "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-copyts",
 		"-f", "mp4", "-i", "pipe:0", "-filter_complex", s.filters(),
-	}
+	)
 	pipe := 3
 	for i, r := range s.plan.Rungs {
 		if !s.video {
@@ -67,13 +71,21 @@ func (s *setup) filters() string {
 		n := len(s.plan.Rungs)
 		// The output starts at the first picture whatever the decoder makes of that one: keyFrames counts from there.
 		start := float64(s.first) / media.VideoClockRate
-		split := fmt.Sprintf("[0:v]fps=%d/%d:start_time=%.6f:round=near:eof_action=pass,split=%d", s.plan.Rate.Num, s.plan.Rate.Den, start, n)
+		split := fmt.Sprintf("[0:v]fps=%d/%d:start_time=%.6f:round=near:eof_action=pass,", s.plan.Rate.Num, s.plan.Rate.Den, start)
+		if take := s.plan.Device.Take(); take != "" {
+			split += take + ","
+		}
+		split += "split=" + strconv.Itoa(n)
 		for i := range n {
 			split += fmt.Sprintf("[s%d]", i)
 		}
 		chains = append(chains, split)
 		for i, r := range s.plan.Rungs {
-			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,%s,format=yuv420p[v%d]", i, r.Width, r.Height, pixelShape, i))
+			chain := fmt.Sprintf("[s%d]%s,%s", i, s.plan.Device.Scale(r.Width, r.Height), pixelShape)
+			if pixels := s.plan.Device.Pixels(); pixels != "" {
+				chain += "," + pixels
+			}
+			chains = append(chains, fmt.Sprintf("%s[v%d]", chain, i))
 		}
 	}
 	if s.audio {
@@ -88,13 +100,8 @@ func (s *setup) filters() string {
 // picture are the arguments of a rung's encoder. Its buffer is half a second, so that a segment of two seconds stays
 // within five quarters of the nominal rate.
 func (s *setup) picture(r Rung) []string {
-	rate := strconv.Itoa(r.Bitrate)
-	return []string{
-		"-c:v", "libx264", "-preset", s.plan.Preset, "-tune", "zerolatency", "-profile:v", "high", "-bf", "0",
-		"-b:v", rate, "-maxrate", rate, "-bufsize", strconv.Itoa(r.Bitrate / 2),
-		"-g", "100000", "-keyint_min", "1", "-sc_threshold", "0", "-forced-idr", "1", "-force_key_frames", s.keyFrames(),
-		"-enc_time_base", fmt.Sprintf("1:%d", media.VideoClockRate), "-fps_mode", "passthrough",
-	}
+	args := s.plan.Device.Encode(media.H264, s.plan.Preset, r.Bitrate, r.Bitrate/2)
+	return append(args, "-force_key_frames", s.keyFrames(), "-enc_time_base", fmt.Sprintf("1:%d", media.VideoClockRate), "-fps_mode", "passthrough")
 }
 
 // keyFrames forces a key frame on the first picture of every media.Slot. In the expression, t counts from the first

@@ -31,6 +31,7 @@ type job struct {
 	config  Config
 	plan    Plan
 	publish func([]media.Track) (*hub.Publication, error)
+	review  func(time.Time) error // now and then: an error ends the job, in peace
 	meter   *meter
 }
 
@@ -43,7 +44,7 @@ func (j *job) run(ctx context.Context) (ended bool, reason error, err error) {
 	}
 	s := j.setup(early, tracks)
 	outputs := j.tracks(s)
-	p, err := ffmpeg.Start(s.arguments(), len(outputs))
+	p, err := ffmpeg.Start(s.arguments(), len(outputs), j.plan.Device.Environment()...)
 	if err != nil {
 		return false, nil, err
 	}
@@ -59,16 +60,19 @@ func (j *job) run(ctx context.Context) (ended bool, reason error, err error) {
 			return err
 		})
 	}
-	fed, stop := context.WithCancel(ctx)
-	defer stop()
-	g.Go(func() error { return j.watch(fed, p) })
+	fed, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	g.Go(func() error { return j.watch(fed, stop, p) })
 	reason = j.feed(fed, p, s.base, tracks, early)
-	stop()
+	if asked := context.Cause(fed); errors.Is(asked, errYield) || errors.Is(asked, errRoom) {
+		reason = asked
+	}
+	stop(nil)
 	p.Stdin.Close()
 	drained := g.Wait() // the outputs end with the process, which ends with its input
 	exit := p.Wait(context.WithoutCancel(ctx))
 	switch {
-	case errors.Is(reason, errProcess), errors.Is(reason, errJoined), errors.Is(reason, errSlow):
+	case errors.Is(reason, errProcess), errors.Is(reason, errJoined), errors.Is(reason, errSlow), errors.Is(reason, errYield), errors.Is(reason, errRoom):
 		c.close(hub.ErrLost)
 		return false, nil, errors.Join(drained, exit, reason)
 	case ctx.Err() != nil:
@@ -216,8 +220,9 @@ func (j *job) feed(ctx context.Context, p *ffmpeg.Process, base int64, tracks []
 	}
 }
 
-// watch kills a process that takes and gives nothing, and one that goes on for long after ctx, which ends with the feed.
-func (j *job) watch(ctx context.Context, p *ffmpeg.Process) error {
+// watch kills a process that takes and gives nothing, and one that goes on for long after ctx, which ends with the feed. It ends the
+// feed where the review says so.
+func (j *job) watch(ctx context.Context, stop context.CancelCauseFunc, p *ffmpeg.Process) error {
 	t := time.NewTicker(stallTime / 5)
 	defer t.Stop()
 	for {
@@ -226,6 +231,9 @@ func (j *job) watch(ctx context.Context, p *ffmpeg.Process) error {
 			if j.meter.stalled(now) {
 				p.Kill()
 				return errStalled
+			}
+			if err := j.review(now); err != nil {
+				stop(err)
 			}
 		case <-ctx.Done():
 			select {

@@ -34,7 +34,7 @@ func newBench(t testing.TB, c Config) *bench {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), hangs)
 	h := hub.New()
-	b := &bench{ctx: ctx, hub: h, pool: NewPool(c, h, discard)}
+	b := &bench{ctx: ctx, hub: h, pool: NewPool(c, h, nil, discard)}
 	done := make(chan error)
 	go func() { done <- b.pool.Run(ctx, "live") }()
 	t.Cleanup(func() {

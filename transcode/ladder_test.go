@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/transcode/device"
 )
 
 // rungs writes a plan's rungs as "720p 1280x720 2000k, …".
@@ -18,6 +19,18 @@ func rungs(p Plan) string {
 		out = append(out, fmt.Sprintf("%s %dx%d %dk", r.Name, r.Width, r.Height, r.Bitrate/1000))
 	}
 	return strings.Join(out, ", ")
+}
+
+// whole is the plan of a machine that can do everything.
+func whole(source *media.Track) Plan { return newPlan(source, []room{anywhere()}) }
+
+// measured is a machine whose processor encodes so many million pixels a second with its first preset; zero: not known.
+func measured(megapixels float64) *device.Table {
+	cpu := device.Entry{Device: device.Host(), Trials: []device.Trial{{Codec: media.H264, Works: true}}}
+	if megapixels > 0 {
+		cpu.Trials[0].Speeds = []device.Speed{{Preset: "veryfast", PixelsPerSecond: megapixels * 1e6}, {Preset: "superfast", PixelsPerSecond: megapixels * 1e6 / 0.65}, {Preset: "ultrafast", PixelsPerSecond: megapixels * 1e6 / 0.4}}
+	}
+	return &device.Table{Devices: []device.Entry{cpu}}
 }
 
 func picture(width, height int, rate media.Rational) *media.Track {
@@ -41,7 +54,7 @@ func TestPlanByTheSource(t *testing.T) {
 		"larger than that": {7680, 4320, "2160p 3840x2160 8000k, 1080p 1920x1080 4000k, 720p 1280x720 2000k, 480p 854x480 1000k, 240p 426x240 500k"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlan(picture(c.width, c.height, fps(30, 1)), Capacity{}, 0.55)
+			p := whole(picture(c.width, c.height, fps(30, 1)))
 			require.Equal(t, c.want, rungs(p))
 			require.Equal(t, "veryfast", p.Preset)
 			require.Empty(t, p.Dropped)
@@ -59,7 +72,7 @@ func TestPlanKeepsTheFrameRateUpToSixty(t *testing.T) {
 		fps(144, 1):       fps(144, 4),
 		{}:                fps(30, 1),
 	} {
-		require.Equal(t, want.Float(), newPlan(picture(640, 480, in), Capacity{}, 0.55).Rate.Float(), in.String())
+		require.Equal(t, want.Float(), whole(picture(640, 480, in)).Rate.Float(), in.String())
 	}
 }
 
@@ -71,15 +84,15 @@ func TestPlanByTheMachine(t *testing.T) {
 		dropped      int
 	}{
 		"a large machine":      {1000, fps(30, 1), "veryfast", "1080p 720p 480p 240p", 0},
-		"a faster preset":      {160, fps(30, 1), "superfast", "1080p 720p 480p 240p", 0},
-		"two slow cores":       {100, fps(30, 1), "veryfast", "720p 480p 240p", 1},
-		"at double the rate":   {100, fps(60, 1), "veryfast", "480p 240p", 2},
+		"a faster preset":      {190, fps(30, 1), "superfast", "1080p 720p 480p 240p", 0},
+		"two slow cores":       {140, fps(30, 1), "veryfast", "720p 480p 240p", 1},
+		"at double the rate":   {180, fps(60, 1), "veryfast", "480p 240p", 2},
 		"hardly any machine":   {10, fps(30, 1), "ultrafast", "240p", 3},
 		"no machine at all":    {0.001, fps(30, 1), "ultrafast", "240p", 3},
 		"that wasn't measured": {0, fps(30, 1), "veryfast", "1080p 720p 480p 240p", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlan(picture(1920, 1080, c.rate), Capacity{PixelsPerSecond: c.megapixels * 1e6}, 0.55)
+			p := newPlan(picture(1920, 1080, c.rate), []room{{measured(c.megapixels).Devices[0], 0.55}})
 			var names []string
 			for _, r := range p.Rungs {
 				names = append(names, r.Name)
@@ -97,8 +110,8 @@ func TestPlanByTheMachine(t *testing.T) {
 func TestPlanNeverScalesUpAndKeepsTheAspect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, h := rapid.IntRange(16, 8192).Draw(t, "width"), rapid.IntRange(16, 8192).Draw(t, "height")
-		capacity := Capacity{PixelsPerSecond: rapid.Float64Range(0, 1e9).Draw(t, "capacity")}
-		p := newPlan(picture(w, h, fps(30, 1)), capacity, 0.55)
+		rooms := []room{{measured(rapid.Float64Range(0, 1000).Draw(t, "megapixels")).Devices[0], 0.55}}
+		p := newPlan(picture(w, h, fps(30, 1)), rooms)
 		require.NotEmpty(t, p.Rungs)
 		for n, r := range p.Rungs {
 			require.LessOrEqual(t, r.Width, w)
@@ -117,10 +130,10 @@ func TestPlanNeverScalesUpAndKeepsTheAspect(t *testing.T) {
 
 // A source that returns smaller has the rungs of the one before, so that nobody's playlist ends.
 func TestPlanKeepsTheRungsBefore(t *testing.T) {
-	before := newPlan(picture(1280, 720, fps(30, 1)), Capacity{}, 0.55).Rungs
+	before := whole(picture(1280, 720, fps(30, 1))).Rungs
 	smaller, larger := picture(640, 360, fps(30, 1)), picture(1920, 1080, fps(30, 1))
-	p := newPlan(smaller, Capacity{}, 0.55).keeping(before, smaller)
+	p := whole(smaller).keeping(before, smaller)
 	require.Equal(t, "720p 640x360 2000k, 480p 640x360 1000k, 360p 640x360 700k, 240p 426x240 500k", rungs(p))
-	p = newPlan(larger, Capacity{}, 0.55).keeping(before, larger)
+	p = whole(larger).keeping(before, larger)
 	require.Equal(t, "1080p 1920x1080 4000k, 720p 1280x720 2000k, 480p 854x480 1000k, 240p 426x240 500k", rungs(p))
 }

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 // Status is a stream's transcoding as the status page shows it.
 type Status struct {
 	Passed   bool      `json:"passed"` // the rungs are the source's own, and nothing is encoded here
+	Device   string    `json:"device"` // that encodes
 	Preset   string    `json:"preset"`
 	Rungs    []Rung    `json:"rungs"`
 	Dropped  []Dropped `json:"dropped"`
@@ -20,7 +22,12 @@ type Status struct {
 	Restarts int64     `json:"restarts"`
 	Reason   string    `json:"reason,omitempty"` // of the last restart
 	Lost     int64     `json:"lost"`             // access units that the process was too slow for
-	Log      []string  `json:"log"`
+	Note     string    `json:"note,omitempty"`   // what is not as one would wish: why it is the processor that encodes, or what is waited for
+
+	Waiting      bool     `json:"waiting"` // for room
+	QueueSeconds float64  `json:"queueSeconds"`
+	CPUSeconds   float64  `json:"cpuSeconds"` // of its processes
+	Log          []string `json:"log"`
 }
 
 // meter measures a stream's transcoding. It is safe for concurrent use.
@@ -29,8 +36,12 @@ type meter struct {
 	plan       Plan
 	passed     bool
 	process    *ffmpeg.Process
-	restarts   int64
+	restarts   map[string]int64 // by reason
 	reason     string
+	spent      time.Duration // of processor time by processes that have ended
+	remark     string
+	pending    time.Time // since when it waits for room; zero while it does not
+	queue      time.Duration
 	lost       int64
 	writing    time.Time // since when the unit that goes in is on its way; zero between units
 	asked      time.Time // since when units go in without an answer; zero before the first
@@ -47,14 +58,35 @@ type meter struct {
 func (m *meter) planned(p Plan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.plan, m.passed = p, false
+	m.plan, m.passed, m.pending, m.remark = p, false, time.Time{}, ""
+}
+
+// waiting says that there is no room, since when and why.
+func (m *meter) waiting(since time.Time, why string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pending, m.remark = since, why
+}
+
+// queued says for how long there was none.
+func (m *meter) queued(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.queue = d
+}
+
+func (m *meter) note(remark string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.remark = remark
 }
 
 // passing says that the rungs are those of the source.
 func (m *meter) passing(tracks []media.Track) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.plan, m.passed, m.process, m.fps, m.speed = Plan{Rungs: []Rung{}, Dropped: []Dropped{}}, true, nil, 0, 0
+	m.retire()
+	m.plan, m.passed, m.fps, m.speed = Plan{Rungs: []Rung{}, Dropped: []Dropped{}}, true, 0, 0
 	m.newestIn, m.newestOut = 0, 0
 	for i := range tracks {
 		if t := &tracks[i]; t.Kind() == media.Video {
@@ -66,6 +98,7 @@ func (m *meter) passing(tracks []media.Track) {
 func (m *meter) started(p *ffmpeg.Process) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.retire()
 	m.process, m.since = p, time.Time{}
 	m.writing, m.asked, m.unanswered = time.Time{}, time.Time{}, 0
 	m.newestIn, m.newestOut = 0, 0
@@ -74,8 +107,26 @@ func (m *meter) started(p *ffmpeg.Process) {
 func (m *meter) restarted(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.restarts++
+	if m.restarts == nil {
+		m.restarts = make(map[string]int64)
+	}
+	m.restarts[reasonOf(err)]++
 	m.reason = err.Error()
+}
+
+// retire counts what the last process has cost.
+func (m *meter) retire() { // m.mu is held
+	if m.process != nil {
+		m.spent += m.process.CPU()
+		m.process = nil
+	}
+}
+
+// reasons of the restarts so far.
+func (m *meter) reasons() map[string]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.restarts)
 }
 
 func (m *meter) dropped(n int64) {
@@ -148,13 +199,21 @@ func (m *meter) status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := Status{
-		Passed: m.passed, Preset: m.plan.Preset, Rungs: m.plan.Rungs, Dropped: m.plan.Dropped, FPS: m.fps, Speed: m.speed,
-		Restarts: m.restarts, Reason: m.reason, Lost: m.lost, Log: []string{},
+		Passed: m.passed, Device: m.plan.Device.ID, Preset: m.plan.Preset, Rungs: m.plan.Rungs, Dropped: m.plan.Dropped, FPS: m.fps, Speed: m.speed,
+		Reason: m.reason, Lost: m.lost, Note: m.remark, Waiting: !m.pending.IsZero(), QueueSeconds: m.queue.Seconds(),
+		CPUSeconds: m.spent.Seconds(), Log: []string{},
+	}
+	for _, n := range m.restarts {
+		s.Restarts += n
+	}
+	if s.Waiting {
+		s.QueueSeconds = time.Since(m.pending).Seconds()
 	}
 	if m.newestIn > 0 && m.newestOut > 0 && len(m.plan.Rungs) > 0 {
 		s.DelayMs = media.Seconds(m.newestIn-m.newestOut, media.VideoClockRate) * 1000
 	}
 	if m.process != nil {
+		s.CPUSeconds += m.process.CPU().Seconds()
 		s.Log = m.process.Log()
 	}
 	return s

@@ -44,7 +44,7 @@ func TestStalls(t *testing.T) {
 
 func TestStatusMeasures(t *testing.T) {
 	track := &media.Track{ID: 1, Codec: media.H264, ClockRate: media.VideoClockRate}
-	m := &meter{plan: newPlan(picture(320, 240, fps(30, 1)), Capacity{}, 0.55)}
+	m := &meter{plan: whole(picture(320, 240, fps(30, 1)))}
 	at := time.Unix(startSecond, 0)
 	for n := range int64(100) { // at half of real time
 		u := media.AccessUnit{Track: 1, PTS: 90000 + 3000*n}

@@ -6,8 +6,12 @@ import (
 	"github.com/stagecast/stagecast/internal/media"
 )
 
-// errSlow ends a job that falls behind its source: the next one starts at the live edge, with a lighter plan.
-var errSlow = errors.New("transcode: this machine is too slow for the ladder")
+// The reasons for which a job is followed by one with another plan, which starts at the live edge.
+var (
+	errSlow  = errors.New("transcode: this machine fell behind with it")
+	errYield = errors.New("transcode: another stream needs the room")
+	errRoom  = errors.New("transcode: there is room for more rungs")
+)
 
 // maxLag is how much of the source, in seconds, may wait for a process.
 const maxLag = 4.0
@@ -30,21 +34,4 @@ func span(units []media.AccessUnit, track func(id int) *media.Track) float64 {
 	}
 	first, last := &units[0], &units[len(units)-1]
 	return media.Seconds(last.DTS, track(last.Track).ClockRate) - media.Seconds(first.DTS, track(first.Track).ClockRate)
-}
-
-// lighter is a plan that costs less: without its top rung, or, where that is the only one, with a faster preset. ok is
-// false where there is none.
-func (p Plan) lighter() (_ Plan, ok bool) {
-	if len(p.Rungs) > 1 {
-		p.Dropped = append(p.Dropped[:len(p.Dropped):len(p.Dropped)], Dropped{p.Rungs[0].Name, "this machine fell behind with it"})
-		p.Rungs = p.Rungs[1:]
-		return p, true
-	}
-	for i := range len(presets) - 1 {
-		if presets[i].name == p.Preset {
-			p.Preset = presets[i+1].name
-			return p, true
-		}
-	}
-	return p, false
 }

@@ -42,9 +42,9 @@ func TestSpanOfUnitsOfTwoClocks(t *testing.T) {
 }
 
 func TestLighterPlans(t *testing.T) {
-	p := newPlan(picture(1280, 720, fps(30, 1)), Capacity{}, 0.55)
+	p := whole(picture(1280, 720, fps(30, 1)))
 	var steps []string
-	for ok := true; ok; p, ok = p.lighter() {
+	for ok := true; ok; p, ok = p.lighter(errSlow) {
 		steps = append(steps, p.Preset+" "+p.Rungs[0].Name)
 	}
 	require.Equal(t, []string{"veryfast 720p", "veryfast 480p", "veryfast 240p", "superfast 240p", "ultrafast 240p"}, steps)

@@ -7,46 +7,31 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/stagecast/stagecast/internal/hub"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/transcode/device"
 )
 
 // Pool runs the transcoding of the streams of this process. It is safe for concurrent use.
 type Pool struct {
-	config Config
-	hub    *hub.Hub
-	log    *slog.Logger
+	config  Config
+	hub     *hub.Hub
+	devices *device.Watch // nil: nothing is known of the machine, and everything is tried
+	ledger  *ledger
+	log     *slog.Logger
 
-	mu       sync.Mutex // guards everything below
-	capacity Capacity
-	meters   map[string]*meter
+	mu     sync.Mutex // guards meters
+	meters map[string]*meter
 }
 
-// NewPool makes a Pool that takes Source publications from h and publishes Ladder ones there.
-func NewPool(c Config, h *hub.Hub, log *slog.Logger) *Pool {
-	return &Pool{config: c.withDefaults(), hub: h, log: log, meters: make(map[string]*meter)}
-}
-
-// Calibrate measures what the machine can encode, in about a second. Without it every source gets its whole ladder.
-func (p *Pool) Calibrate(ctx context.Context) error {
-	c, err := calibrate(ctx)
-	if err != nil {
-		return err
+// NewPool makes a Pool that takes Source publications from h and publishes Ladder ones there. What the machine can do it asks of
+// devices, which the caller runs; where that is nil every source gets its whole ladder.
+func NewPool(c Config, h *hub.Hub, devices *device.Watch, log *slog.Logger) *Pool {
+	c = c.withDefaults()
+	return &Pool{
+		config: c, hub: h, devices: devices, ledger: newLedger(c.Share, c.Devices), log: log,
+		meters: make(map[string]*meter),
 	}
-	p.mu.Lock()
-	p.capacity = c
-	p.mu.Unlock()
-	p.log.Info("machine measured", "cores", c.Cores, "megapixels_per_second", int(c.PixelsPerSecond/1e6), "preset", c.Preset)
-	return nil
-}
-
-// Capacity is what Calibrate found.
-func (p *Pool) Capacity() Capacity {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.capacity
 }
 
 // StatusOf describes a stream's transcoding; nil where there has been none.
@@ -94,30 +79,33 @@ const (
 // encode runs jobs for one source until it ends, with the rungs of the one before it, and returns the rungs that there were
 // at its end.
 func (p *Pool) encode(ctx context.Context, source *hub.Publication, before []Rung) []Rung {
-	log := p.log.With("stream", source.Key.Stream)
-	m := p.meter(source.Key.Stream)
-	plan := p.plan(source, before)
-	m.planned(plan)
-	for _, d := range plan.Dropped {
-		log.Warn("rung dropped", "rung", d.Rung, "reason", d.Reason)
-	}
-	for _, r := range plan.Rungs {
-		log.Info("rung planned", "rung", r.Name, "width", r.Width, "height", r.Height, "bitrate", r.Bitrate, "preset", plan.Preset)
-	}
+	stream := source.Key.Stream
+	log := p.log.With("stream", stream)
+	m := p.meter(stream)
+	defer p.ledger.left(stream)
+	plan, ok := p.admit(ctx, source, before)
 	backoff := firstBackoff
-	for id := source.ID; ; id = max(id+1, time.Now().UnixMilli()) {
+	for id := source.ID; ok; id = max(id+1, time.Now().UnixMilli()) {
 		began := time.Now()
 		ended, err := p.once(ctx, source, plan, id, m)
 		if ended || ctx.Err() != nil {
-			return plan.Rungs
+			break
 		}
-		log.Error("transcoding failed, starting it again", "err", err, "wait", backoff)
 		m.restarted(err)
-		if lighter, ok := plan.lighter(); ok && errors.Is(err, errSlow) {
-			log.Warn("plan made lighter", "rungs", len(lighter.Rungs), "preset", lighter.Preset, "reason", errSlow)
-			plan = lighter
-			m.planned(plan)
+		if errors.Is(err, errRoom) {
+			log.Info("ladder planned anew: there is room for more", "rungs", len(plan.Rungs))
+			plan, ok = p.admit(ctx, source, plan.Rungs)
+			continue
 		}
+		if errors.Is(err, errYield) {
+			plan = p.lighten(source, plan, m, errYield)
+			continue
+		}
+		if errors.Is(err, errSlow) {
+			p.ledger.slowed(stream)
+			plan = p.lighten(source, plan, m, errSlow)
+		}
+		log.Error("transcoding failed, starting it again", "err", err, "reason", reasonOf(err), "device", plan.Device.ID, "wait", backoff)
 		if time.Since(began) > time.Minute {
 			backoff = firstBackoff
 		}
@@ -127,7 +115,86 @@ func (p *Pool) encode(ctx context.Context, source *hub.Publication, before []Run
 			return plan.Rungs
 		}
 		backoff = min(backoff*2, lastBackoff)
+		if againstDevice(err) && p.ledger.strike(time.Now(), stream, plan.Device.ID) {
+			log.Error("device left alone for this stream, after three failures", "device", plan.Device.ID)
+			p.devices.Again()
+			plan, ok = p.admit(ctx, source, plan.Rungs)
+			backoff = firstBackoff
+		}
 	}
+	return plan.Rungs
+}
+
+// admit waits until there is room for a source, and returns its plan. ok is false when the source or ctx has ended before.
+func (p *Pool) admit(ctx context.Context, source *hub.Publication, before []Rung) (plan Plan, ok bool) {
+	stream := source.Key.Stream
+	log, m := p.log.With("stream", stream), p.meter(stream)
+	picture := pictureOf(source)
+	if picture == nil {
+		plan = Plan{Rungs: []Rung{}, Dropped: []Dropped{}, Device: device.Host()}
+		m.planned(plan)
+		return plan, true
+	}
+	if p.devices != nil {
+		p.ledger.measured(p.devices.Table())
+	}
+	said, since := "", time.Now()
+	for {
+		p.ledger.forgive(time.Now(), stream)
+		var why string
+		var again <-chan struct{}
+		if plan, ok, why, again = p.ledger.admit(time.Now(), stream, picture); ok {
+			break
+		}
+		m.waiting(since, why)
+		if why != said {
+			log.Warn("ladder waits for room", "reason", why)
+			said = why
+		}
+		select {
+		case <-again:
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return plan, false
+		}
+		if source.Err() != nil {
+			return plan, false
+		}
+	}
+	m.queued(time.Since(since))
+	plan = plan.keeping(before, picture)
+	p.adopt(source, plan, m)
+	if reason := p.ledger.fallback(plan.Device); reason != "" {
+		log.Warn("encoding on the processor, though there is another device", "reason", reason)
+		m.note(reason)
+	}
+	return plan, true
+}
+
+// adopt says what is planned.
+func (p *Pool) adopt(source *hub.Publication, plan Plan, m *meter) {
+	log := p.log.With("stream", source.Key.Stream)
+	m.planned(plan)
+	for _, d := range plan.Dropped {
+		log.Warn("rung dropped", "rung", d.Rung, "reason", d.Reason)
+	}
+	for _, r := range plan.Rungs {
+		log.Info("rung planned", "rung", r.Name, "width", r.Width, "height", r.Height, "bitrate", r.Bitrate, "device", plan.Device.ID, "preset", plan.Preset)
+	}
+	p.ledger.replaced(source.Key.Stream, plan)
+}
+
+// lighten is a plan that costs less, where there is one.
+func (p *Pool) lighten(source *hub.Publication, plan Plan, m *meter, why error) Plan {
+	lighter, ok := plan.lighter(why)
+	if !ok {
+		p.ledger.replaced(source.Key.Stream, plan)
+		return plan
+	}
+	p.log.Warn("plan made lighter", "stream", source.Key.Stream, "rungs", len(lighter.Rungs), "preset", lighter.Preset, "reason", why)
+	m.planned(lighter)
+	p.ledger.replaced(source.Key.Stream, lighter)
+	return lighter
 }
 
 // once runs one job. ended is true when the source has ended.
@@ -136,6 +203,7 @@ func (p *Pool) once(ctx context.Context, source *hub.Publication, plan Plan, id 
 	defer sub.Close()
 	j := &job{
 		source: source, sub: sub, config: p.config, plan: plan, meter: m,
+		review: func(now time.Time) error { return p.ledger.review(now, source.Key.Stream) },
 		publish: func(tracks []media.Track) (*hub.Publication, error) {
 			return p.hub.Publish(hub.Key{Stream: source.Key.Stream, Stage: hub.Ladder}, id, tracks)
 		},
@@ -159,37 +227,12 @@ func (p *Pool) meter(stream string) *meter {
 	return m
 }
 
-// plan for the source's picture.
-func (p *Pool) plan(source *hub.Publication, before []Rung) Plan {
+// pictureOf a source; nil where it is sound alone.
+func pictureOf(source *hub.Publication) *media.Track {
 	for i := range source.Tracks {
 		if t := &source.Tracks[i]; t.Kind() == media.Video {
-			return newPlan(t, p.Capacity(), p.config.Share).keeping(before, t)
+			return t
 		}
 	}
-	return Plan{Preset: testPreset, Rungs: []Rung{}, Dropped: []Dropped{}}
-}
-
-var (
-	speedDesc    = prometheus.NewDesc("stagecast_transcode_speed_ratio", "Media time out of a stream's ladder against the clock.", []string{"stream"}, nil)
-	restartsDesc = prometheus.NewDesc("stagecast_transcode_restarts_total", "Times that a stream's ffmpeg was started again.", []string{"stream"}, nil)
-	lostDesc     = prometheus.NewDesc("stagecast_transcode_lost_units_total", "Access units that a stream's ffmpeg was too slow for.", []string{"stream"}, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (p *Pool) Describe(ch chan<- *prometheus.Desc) {
-	ch <- speedDesc
-	ch <- restartsDesc
-	ch <- lostDesc
-}
-
-// Collect implements prometheus.Collector.
-func (p *Pool) Collect(ch chan<- prometheus.Metric) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for stream, m := range p.meters {
-		s := m.status()
-		ch <- prometheus.MustNewConstMetric(speedDesc, prometheus.GaugeValue, s.Speed, stream)
-		ch <- prometheus.MustNewConstMetric(restartsDesc, prometheus.CounterValue, float64(s.Restarts), stream)
-		ch <- prometheus.MustNewConstMetric(lostDesc, prometheus.CounterValue, float64(s.Lost), stream)
-	}
+	return nil
 }

@@ -112,7 +112,7 @@ func TestSourceThatEndsBeforeItsFirstUnit(t *testing.T) {
 func TestEndOfThePoolEndsTheLadder(t *testing.T) {
 	s := often(2).make(t)
 	h := hub.New()
-	pool := NewPool(Config{}, h, discard)
+	pool := NewPool(Config{}, h, nil, discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error)

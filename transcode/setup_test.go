@@ -1,7 +1,6 @@
 package transcode
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -43,18 +42,8 @@ func TestEveryTimelineIsOnTheLatticesAndTheGrid(t *testing.T) {
 	}
 }
 
-func TestCalibrate(t *testing.T) {
-	pool := NewPool(Config{}, hub.New(), discard)
-	require.Zero(t, pool.Capacity())
-	require.NoError(t, pool.Calibrate(context.Background()))
-	c := pool.Capacity()
-	require.Positive(t, c.Cores)
-	require.Positive(t, c.PixelsPerSecond)
-	require.Equal(t, "veryfast", c.Preset)
-}
-
 func TestMetrics(t *testing.T) {
-	pool := NewPool(Config{}, hub.New(), discard)
+	pool := NewPool(Config{}, hub.New(), nil, discard)
 	m := pool.meter("live")
 	m.restarted(errStalled)
 	m.dropped(7)
@@ -64,12 +53,18 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, err)
 	values := make(map[string]float64)
 	for _, f := range families {
-		metric := f.GetMetric()[0]
-		require.Equal(t, "live", metric.GetLabel()[0].GetValue())
-		values[f.GetName()] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		for _, metric := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range metric.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			values[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
 	}
 	require.Equal(t, map[string]float64{
-		"stagecast_transcode_speed_ratio": 0, "stagecast_transcode_restarts_total": 1, "stagecast_transcode_lost_units_total": 7,
+		"stagecast_transcode_speed_ratio live": 0, "stagecast_transcode_frames_per_second live": 0, "stagecast_transcode_rungs  live": 0,
+		"stagecast_transcode_cpu_seconds_total live": 0, "stagecast_transcode_queue_seconds live": 0,
+		"stagecast_transcode_restarts_total stalled live": 1, "stagecast_transcode_lost_units_total live": 7,
 	}, values)
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	TLS         string `name:"tls" help:"CERTIFICATE.pem,KEY.pem: the certificate chain and its private key, taken again when they change. Or acme:NAME,NAME, the names of this server: their certificate is obtained and renewed by itself, and you agree to the authority's terms; also email=ADDRESS for its warnings, and ca=URL of another directory. Ports 80 or 443 must lead here."`
 	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, rtmp:// or rtmps://HOST/APP/NAME, http:// or https://…m3u8, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
 	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
+	Devices     string `default:"auto" help:"What encodes. auto: graphics chips that do, and the processor. Else a list in the order of use, such as nvidia0,nvidia1,cpu, where without cpu nothing falls back to the processor; 'stagecast doctor' shows what there is."`
 	Slate       string `default:"auto" help:"What viewers see for hls.grace while the encoder of a stream is away. auto: a plain card. off: nothing. Else an image, or a film of up to 10 s that can be streamed (WebM, MPEG-TS, MP4 with its index in front)."`
 	Log         string `default:"info" help:"What is said: debug, info, warn or error; with debug,json as JSON."`
 	MaxSessions int    `default:"1000" help:"Broadcasters at a time."`
@@ -141,6 +142,9 @@ func (c *Config) Validate() error {
 	}
 	if _, err := auth.ParseStreams(c.Streams); err != nil {
 		return fmt.Errorf("streams: %w", err)
+	}
+	if _, err := parseDevices(c.Devices); err != nil {
+		return fmt.Errorf("devices: %w", err)
 	}
 	if _, err := parseDisk(c.Disk); err != nil {
 		return fmt.Errorf("disk: %w", err)

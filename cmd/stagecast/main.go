@@ -26,8 +26,9 @@ type cli struct {
 	File    string           `name:"config" type:"path" env:"STAGECAST_CONFIG" placeholder:"FILE" help:"Configuration file (YAML). Every flag below can stand in it: http.address is address under http."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Run   runCmd   `cmd:"" default:"1" help:"Start the server (the default)."`
-	Check checkCmd `cmd:"" name:"config" help:"Work with the configuration: 'stagecast config check' reads it, says what is wrong, and exits."`
+	Run    runCmd   `cmd:"" default:"1" help:"Start the server (the default)."`
+	Doctor runCmd   `cmd:"" help:"Try what the server needs on this machine, and every device that may encode; say what is wrong and what to do."`
+	Check  checkCmd `cmd:"" name:"config" help:"Work with the configuration: 'stagecast config check' reads it, says what is wrong, and exits."`
 }
 
 type runCmd struct{}
@@ -51,7 +52,11 @@ func execute(ctx context.Context, args []string, out, logs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w\nRun 'stagecast --help' for all settings", err)
 	}
-	if command != "run" {
+	switch command {
+	case "doctor":
+		return doctor(ctx, c, out)
+	case "run":
+	default:
 		_, err := fmt.Fprintln(out, "configuration is good")
 		return err
 	}

@@ -37,6 +37,7 @@ import (
 	"github.com/stagecast/stagecast/packager"
 	"github.com/stagecast/stagecast/player"
 	"github.com/stagecast/stagecast/transcode"
+	"github.com/stagecast/stagecast/transcode/device"
 )
 
 // server is the parts of one process, in the order media flows.
@@ -54,6 +55,7 @@ type server struct {
 	hub     *hub.Hub
 	gate    *ingest.Gate
 	whip    *whip.Server
+	devices *device.Watch // nil: nothing is encoded
 	pool    *transcode.Pool
 	disk    *store.Disk // nil, as tiers: everything is in memory
 	tiers   *store.Tiered
@@ -118,7 +120,14 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		s.close()
 		return nil, err
 	}
-	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace}, s.hub, log)
+	allowed, err := parseDevices(c.Devices)
+	if err != nil {
+		return nil, err
+	}
+	if c.Ladder != "off" {
+		s.devices = device.NewWatch(device.Local{}, c.Data, log)
+	}
+	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace, Devices: allowed}, s.hub, s.devices, log)
 	for _, name := range s.names {
 		s.origin.Declare(name)
 	}
@@ -193,14 +202,6 @@ func (s *server) secrets() (err error) {
 		s.token, err = auth.Secret(s.config.Data, "admin-token")
 	}
 	return err
-}
-
-// measure finds out what the machine can encode.
-func (s *server) measure(ctx context.Context) error {
-	if s.config.Ladder == "off" {
-		return nil
-	}
-	return s.pool.Calibrate(ctx)
 }
 
 // listeners are the open ports.
@@ -306,12 +307,14 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		g.Go(func() error { return s.tiers.Run(down) }) // longer than anything is put
 	}
 	measured := make(chan struct{})
+	if s.devices != nil {
+		g.Go(func() error { return s.devices.Run(up) })
+	}
 	g.Go(func() error { // while viewers of before a restart are served already
-		if err := s.measure(up); err != nil && up.Err() == nil {
-			return err
+		if s.devices == nil || s.devices.Await(up) != nil {
+			close(measured)
+			close(s.ready)
 		}
-		close(measured)
-		close(s.ready)
 		return nil
 	})
 	stage := hub.Ladder
@@ -438,7 +441,7 @@ func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key, Backup: s.streams.Backup,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
-		Ladder: s.pool.StatusOf, Capacity: func() any { return s.pool.Capacity() }, Multitrack: multitrack(s.rtmpURL(l)),
+		Ladder: s.pool.StatusOf, Machine: func() any { return s.pool.Machine() }, Multitrack: multitrack(s.rtmpURL(l)),
 	}
 	r := chi.NewRouter()
 	s.health(r)

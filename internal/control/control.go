@@ -16,7 +16,7 @@ import (
 	"github.com/stagecast/stagecast/origin"
 )
 
-// API serves /api/v1. Its fields are what it asks; Ladder and Capacity may be nil.
+// API serves /api/v1. Its fields are what it asks; Ladder and Machine may be nil.
 type API struct {
 	Version string
 	Started time.Time
@@ -29,9 +29,9 @@ type API struct {
 	RTSP    string                     // "host:8554"; empty where there is none
 	Viewers string                     // base URL of the viewers' pages
 
-	// Ladder describes a stream's transcoding, and Capacity what the machine was measured at. Both are shown as they are.
-	Ladder   func(stream string) any
-	Capacity func() any
+	// Ladder describes a stream's transcoding, and Machine what encodes here. Both are shown as they are.
+	Ladder  func(stream string) any
+	Machine func() any
 
 	// Multitrack are configurations for an encoder that makes all renditions itself, by the name of what it encodes with;
 	// they hold no secret, and are shown as they are.
@@ -45,7 +45,7 @@ type Status struct {
 	Now       int64              `json:"now"` // Unix time in milliseconds
 	Node      Node               `json:"node"`
 	Disk      *origin.DiskStatus `json:"disk,omitempty"`
-	Capacity  any                `json:"capacity,omitempty"`
+	Machine   any                `json:"machine,omitempty"`
 	Streams   []Stream           `json:"streams"`
 	Attempts  []ingest.Attempt   `json:"attempts"`
 }
@@ -87,8 +87,8 @@ func (a *API) status() Status {
 		Version: a.Version, StartedAt: a.Started, Now: time.Now().UnixMilli(), Node: a.node(), Disk: a.Origin.Disk(),
 		Streams: []Stream{}, Attempts: a.Gate.Attempts(),
 	}
-	if a.Capacity != nil {
-		s.Capacity = a.Capacity()
+	if a.Machine != nil {
+		s.Machine = a.Machine()
 	}
 	for _, st := range a.Origin.Status() {
 		stream := Stream{StreamStatus: st, URLs: map[string]string{

@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode packager origin origin/store player internal/auth internal/certificate internal/certificate/acme internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode transcode/device packager origin origin/store player internal/auth internal/certificate internal/certificate/acme internal/control internal/ffmpeg internal/hub " +
 		"internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
@@ -31,7 +31,8 @@ var arrows = map[string]string{
 	"ingest/wire":          "ingest internal/media",
 	"ingest/rtmp/rtmptest": "ingest internal/media",
 	"ingest/whip":          "ingest ingest/wire internal/cmaf internal/media internal/nal",
-	"transcode":            "internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
+	"transcode":            "transcode/device internal/cmaf internal/ffmpeg internal/ffmpeg/nut internal/hub internal/media",
+	"transcode/device":     "internal/ffmpeg internal/media",
 	"packager":             "internal/cmaf internal/hls internal/hub internal/media",
 	"origin":               "origin/store packager internal/hls internal/media",
 	"player":               "",

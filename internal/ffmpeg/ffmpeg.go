@@ -1,7 +1,8 @@
 // Package ffmpeg drives ffmpeg processes: how they are started, fed, watched and ended. What they are to encode is their
 // caller's to say.
 //
-// A child gets bytes through pipes and nothing else: no network, no environment, no file names, and it dies with us.
+// A child gets bytes through pipes and nothing else: no network, no environment, no file names, bounded memory, and it dies
+// with us.
 package ffmpeg
 
 import (
@@ -44,17 +45,18 @@ type Process struct {
 // common are the arguments of every child: it asks nothing, opens nothing but pipes, and says what is wrong.
 var common = []string{"-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+warning", "-protocol_whitelist", "pipe"}
 
-// Start runs ffmpeg with args behind those of every child, and outputs pipes.
-func Start(args []string, outputs int) (*Process, error) {
+// Start runs ffmpeg with args behind those of every child, and outputs pipes. Its environment is empty but for the variables
+// named in pass, which some devices' drivers are found by.
+func Start(args []string, outputs int, pass ...string) (*Process, error) {
 	path, err := Find()
 	if err != nil {
 		return nil, err
 	}
 	p := &Process{log: &tail{}, done: make(chan struct{})}
 	p.cmd = exec.Command(path, append(append([]string{}, common...), args...)...)
-	p.cmd.Env = []string{}
+	p.cmd.Env = environment(pass)
 	p.cmd.Stderr = p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = confined()
 	p.cmd.WaitDelay = time.Second
 	if p.Stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("ffmpeg: %w", err)
@@ -79,11 +81,23 @@ func Start(args []string, outputs int) (*Process, error) {
 		p.closeOutputs()
 		return nil, fmt.Errorf("ffmpeg: %w", err)
 	}
+	bound(p.cmd.Process.Pid)
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// environment of a child.
+func environment(pass []string) []string {
+	env := []string{}
+	for _, name := range pass {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 func (p *Process) closeOutputs() {
@@ -117,7 +131,7 @@ func (p *Process) Wait(ctx context.Context) error {
 	if p.err == nil {
 		return nil
 	}
-	return &ExitError{Reason: classify(p.log.Lines(), p.err), Log: p.log.Lines(), Err: p.err}
+	return &ExitError{Reason: ended(p.log.Lines(), p.err), Log: p.log.Lines(), Err: p.err}
 }
 
 // Log is the end of what the child has said, line by line.
@@ -140,44 +154,19 @@ func (e *ExitError) Error() string {
 
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Reason names how a child ended: log field and metric label.
-type Reason string
-
-// The reasons.
-const (
-	Killed       Reason = "killed"
-	OutOfMemory  Reason = "out of memory"
-	BadInput     Reason = "bad input"
-	BadArguments Reason = "bad arguments"
-	NoEncoder    Reason = "no encoder"
-	Failed       Reason = "failed"
-)
-
-// classify reads the reason off what ffmpeg said and how it ended.
-func classify(log []string, err error) Reason {
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
-			return Killed
-		}
-	}
-	for i := len(log) - 1; i >= 0; i-- {
-		for _, c := range []struct {
-			text   string
-			reason Reason
-		}{
-			{"Cannot allocate memory", OutOfMemory},
-			{"Unknown encoder", NoEncoder},
-			{"Invalid data found", BadInput},
-			{"Unrecognized option", BadArguments},
-			{"Error parsing options", BadArguments},
-			{"Option not found", BadArguments},
-		} {
-			if strings.Contains(log[i], c.text) {
-				return c.reason
+// Cause is the line of the log that tells the reason; the last where none does.
+func (e *ExitError) Cause() string {
+	for _, k := range known {
+		for _, line := range e.Log {
+			if k.reason == e.Reason && strings.Contains(line, k.text) {
+				return line
 			}
 		}
 	}
-	return Failed
+	if n := len(e.Log); n > 0 {
+		return e.Log[n-1]
+	}
+	return e.Err.Error()
 }
 
 // The bounds of what is kept of a child's words.

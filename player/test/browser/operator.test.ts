@@ -30,7 +30,31 @@ function busy(): unknown {
     startedAt: ago(9000),
     now: Date.now(),
     node: { cores: 8, goroutines: 214, memoryBytes: 312e6, cpu: 0.37 },
-    capacity: { pixelsPerSecond: 214e6, preset: 'veryfast' },
+    machine: {
+      devices: {
+        ffmpeg: 'ffmpeg version 7.1',
+        devices: [
+          {
+            id: 'nvidia0',
+            name: 'NVIDIA H100 80GB HBM3',
+            driver: '550.54.15',
+            memoryBytes: 80e9,
+            trials: [{ codec: 'h264', works: false, reason: 'no encoder on this chip', fix: 'nothing to repair: this chip decodes video and does not encode it' }],
+          },
+          {
+            id: 'cpu',
+            name: 'Some Processor',
+            cores: 8,
+            trials: [
+              { codec: 'h264', works: true, speeds: [{ preset: 'veryfast', pixelsPerSecond: 214e6 }] },
+              { codec: 'av1', works: false, reason: 'no such encoder in this ffmpeg', fix: 'install an ffmpeg that is built with this encoder' },
+            ],
+          },
+        ],
+      },
+      slotsFree: 1,
+      load: [{ device: 'cpu', share: 0.41 }],
+    },
     streams: [
       {
         name: 'live',
@@ -59,7 +83,9 @@ function busy(): unknown {
           { name: 'audio', codecs: 'mp4a.40.2', bitrate: 128e3, msn: 897777519, part: 2, segments: 30, bytes: 0.96e6 },
         ],
         ladder: {
+          device: 'cpu',
           preset: 'veryfast',
+          note: 'nvidia0: no encoder on this chip',
           speed: 1.41,
           fps: 30,
           restarts: 1,
@@ -108,6 +134,8 @@ test('shows what the node says, and hides the key until it is asked for', async 
   await page.locator('input[type=password]').first().fill(server.token);
   await page.keyboard.press('Enter');
   await page.getByText('rehearsal').first().waitFor();
+  await page.getByText('No: no encoder on this chip').first().waitFor();
+  await page.getByText('Yes, 214 Mpx/s with veryfast').first().waitFor();
   await page.locator('summary').first().click();
   const field = page.getByLabel('Stream key').first();
   await expect.poll(() => field.getAttribute('type')).toBe('password');

@@ -4,11 +4,37 @@ export interface Status {
   startedAt?: string;
   now?: number;
   node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
-  capacity?: { pixelsPerSecond?: number; preset?: string };
+  machine?: Machine;
   /** Where everything is kept; a problem means that what is listed is in memory alone. */
   disk?: { bytes?: number; waiting?: number; lost?: number; problem?: string };
   streams?: Stream[];
   attempts?: Attempt[];
+}
+
+/** What encodes here. */
+export interface Machine {
+  devices?: { ffmpeg?: string; devices?: Device[] } | null;
+  slotsFree?: number;
+  load?: { device: string; share?: number }[];
+}
+
+export interface Device {
+  id: string;
+  name?: string;
+  driver?: string;
+  memoryBytes?: number;
+  cores?: number;
+  trials?: Trial[];
+}
+
+export interface Trial {
+  codec?: string;
+  encoder?: string;
+  works?: boolean;
+  reason?: string;
+  detail?: string;
+  fix?: string;
+  speeds?: { preset: string; pixelsPerSecond?: number }[];
 }
 
 export interface Stream {
@@ -67,7 +93,12 @@ export interface Rendition {
 
 export interface Ladder {
   passed?: boolean;
+  device?: string;
   preset?: string;
+  note?: string;
+  waiting?: boolean;
+  queueSeconds?: number;
+  cpuSeconds?: number;
   fps?: number;
   speed?: number;
   delayMs?: number;

@@ -139,6 +139,9 @@ function ladder(l: Ladder): HTMLElement {
   if (l.passed) {
     return el('div', {}, el('h3', {}, 'Encoding'), el('p', { class: 'dim' }, 'None: the encoder sends every size itself.'));
   }
+  if (l.waiting) {
+    return el('div', {}, el('h3', {}, 'Encoding'), el('p', {}, `Waiting for room, for ${Math.round(l.queueSeconds ?? 0)} s: ${l.note ?? ''}.`));
+  }
   const speed = l.speed ? `${l.speed.toFixed(2)} × real time` : '–';
   return el(
     'div',
@@ -147,11 +150,12 @@ function ladder(l: Ladder): HTMLElement {
     el(
       'dl',
       { class: 'facts' },
-      fact('Preset', l.preset ?? '–'),
+      fact('Encoded by', [l.device, l.preset].filter(Boolean).join(', ') || '–'),
       fact('Speed', `${speed}, ${(l.fps ?? 0).toFixed(1)} fps`),
       fact('Delay', `${Math.round(l.delayMs ?? 0)} ms`),
       fact('Restarts', l.restarts ? [l.restarts, l.reason && `last: ${l.reason}`].filter(Boolean).join(', ') : 'none'),
     ),
+    l.note ? el('p', { class: 'dim' }, l.note) : undefined,
     l.dropped?.length
       ? el('ul', { class: 'warnings' }, ...l.dropped.map((d) => el('li', {}, el('strong', {}, `No ${d.rung}.`), ' ', d.reason)))
       : undefined,

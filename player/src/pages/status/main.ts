@@ -4,6 +4,7 @@ import { Api, type Status, type Stream, Unauthorized } from './api';
 import { attemptsTable } from './attempts';
 import { headline, streamFacts } from './card';
 import { connectPanel } from './connect';
+import { devicesTable } from './devices';
 import { el } from './dom';
 import { switchPanel } from './switch';
 
@@ -78,6 +79,8 @@ function show(s: Status): void {
   }
   dropCardsBut(new Set(streams.map((stream) => stream.name)));
   byId('none').hidden = streams.length > 0;
+  byId('machine').hidden = !s.machine?.devices;
+  byId('devices').replaceChildren(devicesTable(s.machine ?? {}));
   byId('attempts').replaceChildren(attemptsTable(s.attempts ?? [], now));
   const up = s.startedAt ? `up ${clock((now - Date.parse(s.startedAt)) / 1000)}` : '';
   byId('node').textContent = [s.version, up, `${s.node?.cores ?? '–'} cores`, bytes(s.node?.memoryBytes)].filter(Boolean).join(' · ');
