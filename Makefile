@@ -72,7 +72,7 @@ tools-run: ## install what running needs
 	@deploy/install.sh ffmpeg fonts
 
 tools-test: ## install what the tests need
-	@deploy/install.sh ffmpeg fonts chromium gstreamer rtspclientsink srt
+	@deploy/install.sh ffmpeg fonts chromium gstreamer rtspclientsink srt redis
 
 clean: ## remove what was built
 	rm -rf bin player/dist/assets player/dist/*.html* player/node_modules e2e/out

@@ -12,6 +12,7 @@ for tool in "$@"; do
 	chromium) need chromium chromium ;;
 	gstreamer) need gst-launch-1.0 "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly" ;;
 	rtspclientsink) gst-inspect-1.0 --exists rtspclientsink 2>/dev/null || packages="$packages gstreamer1.0-rtsp" ;;
+	redis) need redis-server redis-server ;;
 	srt) need srt-live-transmit srt-tools ;;
 	fonts) fc-list 2>/dev/null | grep -q . || packages="$packages fontconfig fonts-dejavu-core" ;;
 	*) echo "install.sh: no tool called $tool" >&2; exit 2 ;;

@@ -284,6 +284,45 @@ func (l *ledger) fallback(used device.Device) string {
 	return ""
 }
 
+// fits reports whether there is room for a picture beside what runs and what is about to start, and which part of the device with the
+// most room is taken. picture may be nil, for sound alone.
+func (l *ledger) fits(picture *media.Track, starting map[string]*media.Track) (ok bool, load float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.table == nil {
+		return true, 0
+	}
+	rooms, _ := l.rooms(&task{})
+	for stream, p := range starting {
+		if t := l.tasks[stream]; p != nil && len(rooms) > 0 && (t == nil || len(t.plan.Rungs) == 0) {
+			planned := newPlan(p, rooms)
+			for i := range rooms {
+				if rooms[i].ID == planned.Device.ID {
+					rooms[i].share = max(0, rooms[i].share-rooms[i].cost(p, &planned, planned.Preset))
+				}
+			}
+		}
+	}
+	load = 1
+	for _, r := range rooms {
+		full := fullDevice
+		if r.Kind == device.CPU {
+			full = l.share
+		}
+		load = min(load, 1-r.share/full)
+	}
+	if len(rooms) == 0 || picture == nil {
+		return len(rooms) > 0, load
+	}
+	p := newPlan(picture, rooms)
+	for _, r := range rooms {
+		if r.ID == p.Device.ID {
+			return r.cost(picture, &p, p.Preset) <= r.share || len(l.tasks)+len(starting) == 0, load
+		}
+	}
+	return false, load
+}
+
 // slot is the ladder that slots are counted in: every default rung of 1080p at 30 pictures a second.
 var slot = media.Track{Codec: media.H264, Width: 1920, Height: 1080, FrameRate: media.Rational{Num: 30, Den: 1}}
 

@@ -45,6 +45,15 @@ func (p *Pool) StatusOf(stream string) any {
 	return m.status()
 }
 
+// Room reports whether a picture would be given at least its lowest rung beside what runs and the pictures that are about to start, by
+// stream, and which part of the device with the most room is taken, 0 to 1.
+func (p *Pool) Room(picture *media.Track, starting map[string]*media.Track) (ok bool, load float64) {
+	if p.devices != nil {
+		p.ledger.measured(p.devices.Table())
+	}
+	return p.ledger.fits(picture, starting)
+}
+
 // Run transcodes every source of a stream, one after the other, until ctx ends. It returns nil.
 func (p *Pool) Run(ctx context.Context, stream string) error {
 	key := hub.Key{Stream: stream, Stage: hub.Source}
