@@ -35,9 +35,12 @@ type Ladders struct {
 type pull struct {
 	Ladder
 	cancel context.CancelFunc
-	before *pull // what it follows on, which is read until this one begins
-	done   bool
+	before *pull     // what it follows on, which is read until this one begins
+	ended  time.Time // zero while it is read
 }
+
+// again is the wait before a ladder that could not be read is read again.
+const again = 500 * time.Millisecond
 
 // Run reads until ctx ends. It returns nil.
 func (l *Ladders) Run(ctx context.Context) error {
@@ -71,7 +74,7 @@ func (l *Ladders) follow(ctx context.Context, running *sync.WaitGroup, stream st
 	before := l.pulls[stream]
 	if before != nil {
 		same := found.Epoch == before.Epoch && found.ID == before.ID && found.Node == before.Node
-		if found.Epoch < before.Epoch || same && !before.done {
+		if found.Epoch < before.Epoch || same && (before.ended.IsZero() || time.Since(before.ended) < again) {
 			return
 		}
 	}
@@ -90,8 +93,8 @@ func (l *Ladders) follow(ctx context.Context, running *sync.WaitGroup, stream st
 // read publishes a ladder here.
 func (l *Ladders) read(ctx context.Context, stream string, p *pull) {
 	key := hub.Key{Stream: stream, Stage: hub.Ladder}
-	l.Log.Info("ladder read", "stream", stream, "node", p.Node, "epoch", p.Epoch)
 	err := l.Puller.Pull(ctx, p.URL, key, l.Hub, func(id int64) int64 {
+		l.Log.Info("ladder read", "stream", stream, "node", p.Node, "epoch", p.Epoch)
 		defer l.begun(p)
 		if newest := l.Hub.Newest(key); newest != nil {
 			id = max(id, newest.ID+1)
@@ -99,7 +102,7 @@ func (l *Ladders) read(ctx context.Context, stream string, p *pull) {
 		return id
 	})
 	l.mu.Lock()
-	p.done = true
+	p.ended = time.Now()
 	current := l.pulls[stream] == p
 	l.mu.Unlock()
 	told := errors.Is(err, hub.ErrEnded) || errors.Is(err, hub.ErrOver) || errors.Is(err, hub.ErrLost) || errors.Is(err, hub.ErrReplaced)
