@@ -29,7 +29,7 @@ type PoolRunner struct {
 func (r *PoolRunner) Room(s Source) (ok bool, load float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.Pool.Room(s.Picture(), r.starting)
+	return r.Pool.Room(s.Stream, s.Picture(), r.starting)
 }
 
 // Encode implements Runner.
