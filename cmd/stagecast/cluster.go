@@ -107,6 +107,7 @@ func (s *server) join(ctx context.Context) (*joined, error) {
 	if s.roles.transcode && s.devices != nil {
 		runner := &cluster.PoolRunner{Node: j.node, Hub: s.hub, Pool: s.pool, Puller: j.client, Keep: s.config.HLS.Grace, Log: s.log}
 		j.worker = cluster.NewWorker(j.node, j.registry, runner, s.log)
+		s.registry.MustRegister(j.worker)
 	}
 	return j, nil
 }

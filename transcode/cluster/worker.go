@@ -212,14 +212,14 @@ func (w *Worker) claims(announcements map[string]string, leases map[string]regis
 		}
 	}
 	for stream, s := range w.sources {
-		if _, held := leases[stream]; held || w.jobs[stream] != nil || w.draining {
+		if _, held := leases[stream]; held || w.jobs[stream] != nil {
 			delete(w.free, stream)
 			continue
 		}
 		if w.free[stream].IsZero() {
 			w.free[stream] = now
 		}
-		if now.Sub(w.free[stream]) >= claimAfter && w.room(s) {
+		if now.Sub(w.free[stream]) >= claimAfter && !w.draining && w.room(s) {
 			out = append(out, stream)
 		}
 	}
@@ -368,6 +368,9 @@ type WorkerStatus struct {
 	Taken    int64   `json:"taken"`
 	Fenced   int64   `json:"fenced"`
 	Problem  string  `json:"problem,omitempty"`
+
+	Waiting      int     `json:"waiting"` // streams that no node encodes
+	QueueSeconds float64 `json:"queueSeconds"`
 }
 
 // Status of this worker.
@@ -375,9 +378,14 @@ func (w *Worker) Status() WorkerStatus {
 	_, load := w.runner.Room(Source{})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return WorkerStatus{
+	s := WorkerStatus{
 		Node: w.node.ID, URL: w.node.URL, Jobs: len(w.jobs), Load: load, Draining: w.draining, Taken: w.taken, Fenced: w.fenced, Problem: w.problem,
+		Waiting: len(w.free),
 	}
+	for _, since := range w.free {
+		s.QueueSeconds = max(s.QueueSeconds, time.Since(since).Seconds())
+	}
+	return s
 }
 
 // Workers are those that have announced themselves lately.

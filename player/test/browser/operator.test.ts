@@ -55,6 +55,14 @@ function busy(): unknown {
       slotsFree: 1,
       load: [{ device: 'cpu', share: 0.41 }],
     },
+    cluster: {
+      node: 'front-1',
+      workers: [
+        { node: 'worker-1', url: 'http://10.0.0.2:7000', jobs: 1, load: 0.41 },
+        { node: 'worker-2', url: 'http://10.0.0.3:7000', jobs: 0, load: 0, draining: true },
+      ],
+      jobs: { live: { Owner: 'worker-1', Epoch: 1795598948555 } },
+    },
     streams: [
       {
         name: 'live',
@@ -136,6 +144,7 @@ test('shows what the node says, and hides the key until it is asked for', async 
   await page.getByText('rehearsal').first().waitFor();
   await page.getByText('No: no encoder on this chip').first().waitFor();
   await page.getByText('Yes, 214 Mpx/s with veryfast').first().waitFor();
+  await page.getByText('gives its streams away').first().waitFor();
   await page.locator('summary').first().click();
   const field = page.getByLabel('Stream key').first();
   await expect.poll(() => field.getAttribute('type')).toBe('password');

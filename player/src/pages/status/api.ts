@@ -5,10 +5,19 @@ export interface Status {
   now?: number;
   node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
   machine?: Machine;
+  cluster?: Cluster | null;
   /** Where everything is kept; a problem means that what is listed is in memory alone. */
   disk?: { bytes?: number; waiting?: number; lost?: number; problem?: string };
   streams?: Stream[];
   attempts?: Attempt[];
+}
+
+/** The nodes that encode, where there are several. */
+export interface Cluster {
+  node?: string;
+  workers?: { node: string; url?: string; jobs?: number; load?: number; draining?: boolean; waiting?: number; problem?: string }[];
+  jobs?: Record<string, { Owner: string; Epoch: number }> | null;
+  problem?: string;
 }
 
 /** What encodes here. */

@@ -6,6 +6,7 @@ import { headline, streamFacts } from './card';
 import { connectPanel } from './connect';
 import { devicesTable } from './devices';
 import { el } from './dom';
+import { nodesTable } from './nodes';
 import { switchPanel } from './switch';
 
 const every = 1000; // ms between two looks
@@ -79,6 +80,8 @@ function show(s: Status): void {
   }
   dropCardsBut(new Set(streams.map((stream) => stream.name)));
   byId('none').hidden = streams.length > 0;
+  byId('cluster').hidden = !s.cluster;
+  byId('nodes').replaceChildren(nodesTable(s.cluster ?? {}));
   byId('machine').hidden = !s.machine?.devices;
   byId('devices').replaceChildren(devicesTable(s.machine ?? {}));
   byId('attempts').replaceChildren(attemptsTable(s.attempts ?? [], now));
