@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 E2E     := -tags e2e -parallel 3 -timeout 25m
 
-.PHONY: help run build player test test-unit test-race test-player test-browser test-e2e lint fuzz bench bench-live bench-soak conform tools-run tools-test clean
+.PHONY: help run build player test test-unit test-race test-player test-browser test-e2e lint fuzz bench bench-live bench-transcode bench-soak conform tools-run tools-test clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ bench: ## benchmarks of the hot paths
 
 bench-live: build tools-test ## latency and cost of the running server: glass to glass, first picture, CPU and memory per stream
 	$(GO) test -tags 'e2e bench' -timeout 60m -run 'TestBench' -v ./e2e/...
+
+bench-transcode: ## the ladder in the pool against one plain ffmpeg with the same arguments: processor, delay, start
+	$(GO) test -run '^$$' -bench Overhead -benchtime 1x -count 5 ./transcode
 
 bench-soak: build tools-test ## forty publishers of each protocol and of all, for FOR (60s) each: CPU and memory of each, and what is left of them
 	$(GO) test -tags 'e2e bench' -timeout 60m -run 'TestSoak' -v ./e2e/...

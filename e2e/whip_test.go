@@ -76,6 +76,7 @@ func TestBrowserPublishesLayers(t *testing.T) {
 // Rules that a camera cannot keep whose pictures come as its light allows, and in as many bits as the browser finds room for.
 const (
 	steadyRate    = "L89"
+	fullParts     = "L28" // a picture that comes late ends a part early
 	steadyBitrate = "L92"
 )
 
@@ -85,7 +86,7 @@ func TestBrowserIsPassedOn(t *testing.T) {
 	s := start(t, "--ladder", "off")
 	b := s.camera(liveKey)
 	s.awaitLive("live")
-	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime, oneRung, steadyRate, steadyBitrate)
+	conform(t.Context(), t, s.url("/live/index.m3u8"), conformTime, oneRung, steadyRate, steadyBitrate, fullParts)
 	t.Log(b.last("sender", "").Text)
 	b.stop(t)
 	assert.Empty(t, b.complaints())
