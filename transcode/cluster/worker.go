@@ -328,7 +328,7 @@ func (w *Worker) epoch(j *job) int64 {
 }
 
 // handTime is for which a job goes on after another node has taken it: that one has to begin before its readers change over.
-const handTime = 3 * time.Second
+const handTime = 6 * time.Second
 
 // hand ends the jobs that are leaving once another node has had them for long enough.
 func (w *Worker) hand(leases map[string]registry.Lease) {
