@@ -206,6 +206,6 @@ func TestTranscoderKilled(t *testing.T) {
 	s.awaitState("live", "live")
 	_, metrics, err := fetch(t.Context(), s.adminURL("/metrics"))
 	require.NoError(t, err)
-	assert.True(t, strings.Contains(string(metrics), `stagecast_transcode_restarts_total{stream="live"} 1`))
+	assert.True(t, strings.Contains(string(metrics), `stagecast_transcode_restarts_total{reason="killed",stream="live"} 1`))
 	s.stop()
 }

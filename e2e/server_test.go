@@ -35,17 +35,27 @@ type server struct {
 	ended  bool // stop was called
 
 	rtmp, rtsp, srt, http, admin string // host:port
+	node                         string // in a cluster
 }
 
 // start runs a server on free ports until the end of the test, and returns once it is ready.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, banner: &capture{}, log: &capture{}, exited: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{
+	s := &server{t: t}
+	s.launch(map[*string]*regexp.Regexp{&s.rtmp: rtmpLine, &s.rtsp: rtspLine, &s.srt: srtLine, &s.http: viewersLine, &s.admin: adminLine}, append([]string{
 		"--data", t.TempDir(), "--rtmp.address", "127.0.0.1:0", "--srt.address", "127.0.0.1:0", "--http.address", "127.0.0.1:0", "--admin.address", "127.0.0.1:0",
 		"--rtsp.address", "127.0.0.1:0,udp://127.0.0.1:0",
 		"--webrtc.address", "127.0.0.1:0", "--admin.token", adminToken, "--streams", allStreams, "--log", "debug",
 	}, args...)...)
+	return s
+}
+
+// launch runs the server, waits until it is ready, and takes from its banner what is asked for.
+func (s *server) launch(from map[*string]*regexp.Regexp, args ...string) {
+	t := s.t
+	t.Helper()
+	s.banner, s.log, s.exited = &capture{}, &capture{}, make(chan struct{})
+	s.cmd = exec.Command(binary, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.banner, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, s.cmd.Start())
@@ -54,7 +64,7 @@ func start(t *testing.T, args ...string) *server {
 		close(s.exited)
 	}()
 	t.Cleanup(s.cleanup)
-	for to, line := range map[*string]*regexp.Regexp{&s.rtmp: rtmpLine, &s.rtsp: rtspLine, &s.srt: srtLine, &s.http: viewersLine, &s.admin: adminLine} {
+	for to, line := range from {
 		await(t, "the banner says where to connect", func() bool {
 			if m := line.FindStringSubmatch(s.banner.String()); m != nil {
 				*to = m[1]
@@ -62,9 +72,8 @@ func start(t *testing.T, args ...string) *server {
 			return *to != "" || s.gone()
 		})
 	}
-	await(t, "the server is ready", func() bool { return s.gone() || status(s.url("/readyz")) == http.StatusOK })
+	await(t, "the server is ready", func() bool { return s.gone() || status(s.adminURL("/readyz")) == http.StatusOK })
 	require.False(t, s.gone(), "the server ended: %s", s.log.tail(20))
-	return s
 }
 
 // The lines of the banner that name the open ports.
@@ -73,6 +82,7 @@ var (
 	rtspLine    = regexp.MustCompile(`RTSP +rtsp://user:KEY@([^/]+)/`)
 	srtLine     = regexp.MustCompile(`SRT +srt://([^?]+)\?streamid=`)
 	viewersLine = regexp.MustCompile(`HLS +http://([^/]+)/`)
+	nodeLine    = regexp.MustCompile(`Node +([^ ]+) `)
 	adminLine   = regexp.MustCompile(`Status page +http://([^/]+)/`)
 )
 

@@ -57,7 +57,10 @@ func (p *Pool) Room(picture *media.Track, starting map[string]*media.Track) (ok 
 // Run transcodes every source of a stream, one after the other, until ctx ends. It returns nil.
 func (p *Pool) Run(ctx context.Context, stream string) error {
 	key := hub.Key{Stream: stream, Stage: hub.Source}
-	var source *hub.Publication
+	source := p.hub.Newest(key)
+	if source != nil && source.Err() == nil {
+		source = nil // it is to be encoded
+	}
 	var rungs []Rung // whose playlists must go on
 	for {
 		began := time.Now()

@@ -27,6 +27,8 @@ type Config struct {
 	Data    string `default:"./data" help:"Directory for stream keys, the operator's token, certificates, and media."`
 	Disk    string `default:"20GB" help:"What DATA/media may take: 500MB, 20GB. What is listed survives the end of the process; with 20GB,sync also a loss of power; 0 keeps everything in memory."`
 	Streams string `help:"Streams and their keys, NAME=KEY,NAME=KEY. A stream may have several, and a key an end: NAME=KEY@2026-12-31. NAME/backup=KEY is for its second encoder, which stands by. Without it they are kept in DATA/streams."`
+	Role    string `default:"all" help:"What this process does: all, or some of ingest, transcode and origin, where the nodes of a cluster share the work."`
+	Cluster string `help:"How the nodes of a cluster meet: ADDRESS that others read from, redis=HOST:PORT, secret=SECRET that all share; also user= and password= of Redis, and url=http://HOST:PORT by which others reach ADDRESS. Keep ADDRESS on a private network."`
 	Demo    bool   `help:"Publish a moving test picture with a clock and a beep to the first stream."`
 
 	HTTP  HTTPConfig  `embed:"" prefix:"http."`
@@ -142,6 +144,21 @@ func (c *Config) Validate() error {
 	}
 	if _, err := auth.ParseStreams(c.Streams); err != nil {
 		return fmt.Errorf("streams: %w", err)
+	}
+	r, err := parseRoles(c.Role)
+	if err != nil {
+		return fmt.Errorf("role: %w", err)
+	}
+	meets, err := parseCluster(c.Cluster)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cluster: %w", err)
+	case !r.all() && meets.address == "":
+		return errors.New("role: a process that does not do all needs a cluster")
+	case c.Ladder == "off" && r.ingest != r.origin:
+		return errors.New("ladder: off passes sources on within one process: give it both ingest and origin")
+	case c.Demo && !r.ingest:
+		return errors.New("demo publishes here, which needs the role ingest")
 	}
 	if _, err := parseDevices(c.Devices); err != nil {
 		return fmt.Errorf("devices: %w", err)

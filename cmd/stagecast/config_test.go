@@ -47,7 +47,7 @@ func TestGoodFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "run", command)
 	require.Equal(t, &Config{
-		Data: "/var/lib/stagecast", Disk: "500GB,sync", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", Devices: "auto", Slate: "auto", MaxSessions: 7,
+		Data: "/var/lib/stagecast", Disk: "500GB,sync", Role: "all", Demo: true, Streams: "live=good-key-1,other=good-key-2", Ladder: "off", Devices: "auto", Slate: "auto", MaxSessions: 7,
 		HTTP:  HTTPConfig{Address: Address{Plain: "127.0.0.1:8081"}, URL: "https://live.example.com"},
 		Admin: AdminConfig{Address: "127.0.0.1:9001"},
 		Auth:  AuthConfig{Allow: "192.0.2.0/24,live=192.0.2.7", Webhook: "https://example.com/publish,secret=a-good-secret"},
@@ -99,6 +99,9 @@ func TestBadFiles(t *testing.T) {
 		"pull-scheme":       `pulls: the URL of live: its scheme is not one that can be pulled`,
 		"disk":              `disk: "20 gigabytes" is not a size`,
 		"devices":           `devices: "gpu0" is neither auto nor a device`,
+		"role":              `role: "edge" is none of all`,
+		"role-alone":        `role: a process that does not do all needs a cluster`,
+		"cluster":           `cluster: cluster needs ADDRESS, redis=HOST:PORT`,
 		"disk-option":       `neither a size such as 20GB nor`,
 		"pull-metadata":     `pulls: the URL of live: udp://ADDRESS:PORT`,
 	}

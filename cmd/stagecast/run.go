@@ -46,12 +46,14 @@ type server struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	started  time.Time
+	roles    roles
 	streams  auth.Streams // and their keys
 	names    []string
 	token    string
 	pulls    []*pull.Pull
 	tls      secure
 
+	joined  *joined // nil: there is no cluster
 	hub     *hub.Hub
 	gate    *ingest.Gate
 	whip    *whip.Server
@@ -75,6 +77,11 @@ func run(ctx context.Context, c *Config, out, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if s.joined, err = s.join(ctx); err != nil {
+		listeners.close()
+		return err
+	}
+	defer s.joined.close()
 	s.banner(out, listeners)
 	return s.serve(ctx, listeners)
 }
@@ -87,6 +94,9 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	s := &server{
 		config: c, log: log, registry: telemetry.NewRegistry(), started: time.Now(),
 		hub: hub.New(), ready: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if s.roles, err = parseRoles(c.Role); err != nil {
+		return nil, err
 	}
 	if err := s.secrets(); err != nil {
 		return nil, err
@@ -124,7 +134,7 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Ladder != "off" {
+	if c.Ladder != "off" && s.roles.transcode {
 		s.devices = device.NewWatch(device.Local{}, c.Data, log)
 	}
 	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace, Devices: allowed}, s.hub, s.devices, log)
@@ -192,7 +202,7 @@ func (s *server) secrets() (err error) {
 	if s.streams, err = auth.ParseStreams(s.config.Streams); err != nil {
 		return err
 	}
-	if len(s.streams) == 0 {
+	if len(s.streams) == 0 && s.roles.streams() {
 		if s.streams, err = auth.KeptStreams(s.config.Data); err != nil {
 			return err
 		}
@@ -238,16 +248,17 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		key     string
 		address string
 		tls     bool
+		wanted  bool
 	}{
-		{&l.rtmp, "rtmp.address", s.config.RTMP.Address.Plain, false},
-		{&l.rtmps, "rtmp.address", s.config.RTMP.Address.TLS, true},
-		{&l.rtsp, "rtsp.address", s.config.RTSP.Address.Plain, false},
-		{&l.rtsps, "rtsp.address", s.config.RTSP.Address.TLS, true},
-		{&l.http, "http.address", s.config.HTTP.Address.Plain, false},
-		{&l.https, "http.address", s.config.HTTP.Address.TLS, true},
-		{&l.admin, "admin.address", s.config.Admin.Address, false},
+		{&l.rtmp, "rtmp.address", s.config.RTMP.Address.Plain, false, s.roles.ingest},
+		{&l.rtmps, "rtmp.address", s.config.RTMP.Address.TLS, true, s.roles.ingest},
+		{&l.rtsp, "rtsp.address", s.config.RTSP.Address.Plain, false, s.roles.ingest},
+		{&l.rtsps, "rtsp.address", s.config.RTSP.Address.TLS, true, s.roles.ingest},
+		{&l.http, "http.address", s.config.HTTP.Address.Plain, false, s.roles.streams()},
+		{&l.https, "http.address", s.config.HTTP.Address.TLS, true, s.roles.streams()},
+		{&l.admin, "admin.address", s.config.Admin.Address, false, true},
 	} {
-		if p.tls && s.tls.doors == nil || p.address == "" {
+		if p.tls && s.tls.doors == nil || p.address == "" || !p.wanted {
 			continue
 		}
 		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
@@ -257,7 +268,12 @@ func (s *server) listen(ctx context.Context) (*listeners, error) {
 		}
 		*p.to = opened
 	}
-	s.listenForChallenges(ctx, l)
+	if l.http != nil {
+		s.listenForChallenges(ctx, l)
+	}
+	if !s.roles.ingest {
+		return l, nil
+	}
 	if l.rtsp != nil && s.config.RTSP.Address.UDP != "" {
 		opened, err := rtsp.ListenUDP(ctx, s.config.RTSP.Address.UDP)
 		if err != nil {
@@ -299,6 +315,7 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	defer context.AfterFunc(ctx, func() {
 		close(s.stopped)
 		s.gate.Close()
+		s.drain(ctx)
 		stopUp()
 		time.AfterFunc(200*time.Millisecond, stopViewers) // answers that wait for the last part get it
 	})()
@@ -321,13 +338,19 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if s.config.Ladder == "off" {
 		stage = hub.Source
 	}
+	if s.joined != nil {
+		s.serveCluster(g, up, down, measured)
+	}
 	for _, name := range s.names {
+		if !s.roles.origin {
+			break
+		}
 		p := packager.New(packager.Config{
 			Stage: stage, Profile: packager.Profile(s.config.HLS.Profile), Window: s.config.HLS.Window, Grace: s.config.HLS.Grace,
 			Past: s.origin.Past(name),
 		}, name, s.hub, s.origin, s.log)
 		g.Go(func() error { return p.Run(up) })
-		if stage == hub.Ladder {
+		if stage == hub.Ladder && s.joined == nil {
 			g.Go(func() error {
 				select {
 				case <-measured:
@@ -338,7 +361,9 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 		}
 	}
 	s.origin.Abandon()
-	s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
+	if l.rtmp != nil {
+		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmp})
+	}
 	if l.rtmps != nil {
 		s.serveRTMP(g, up, rtmp.Config{Listener: l.rtmps, TLS: s.tls.doors})
 	}
@@ -348,7 +373,9 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	if l.rtsps != nil {
 		s.serveRTSP(g, up, rtsp.Config{Listener: l.rtsps, TLS: s.tls.doors, Plain: s.asksOthers()})
 	}
-	s.serveTLS(g, down, l)
+	if l.http != nil {
+		s.serveTLS(g, down, l)
+	}
 	g.Go(func() error { return boundGarbage(up) })
 	g.Go(func() error { return s.gate.Run(up) })
 	if l.srt != nil {
@@ -358,12 +385,16 @@ func (s *server) serve(ctx context.Context, l *listeners) error {
 	for _, p := range s.pulls {
 		g.Go(func() error { return p.Run(up, s.gate, s.log) })
 	}
-	s.serveWHIP(g, up, l.webrtc)
-	plain := s.viewers()
-	if s.tls.acme != nil {
-		plain = s.tls.acme.Challenges(plain)
+	if l.webrtc != nil {
+		s.serveWHIP(g, up, l.webrtc)
 	}
-	s.serveHTTP(g, down, "viewers", l.http, nil, plain)
+	if l.http != nil {
+		plain := s.viewers()
+		if s.tls.acme != nil {
+			plain = s.tls.acme.Challenges(plain)
+		}
+		s.serveHTTP(g, down, "viewers", l.http, nil, plain)
+	}
 	if l.https != nil {
 		s.serveHTTP(g, down, "viewers over TLS", l.https, s.tls.https, s.viewers())
 	}
@@ -416,8 +447,10 @@ func (s *server) viewers() http.Handler {
 		http.Redirect(w, req, "/"+s.names[0], http.StatusFound)
 	})
 	r.Handle("/assets/*", player.Assets())
-	r.Handle(whip.Root, s.whip)
-	r.Handle(whip.Root+"/*", s.whip)
+	if s.whip != nil {
+		r.Handle(whip.Root, s.whip)
+		r.Handle(whip.Root+"/*", s.whip)
+	}
 	r.Get("/embed/{stream}", s.page(player.Embed()))
 	r.Get("/{stream}", s.page(player.Watch()))
 	r.Head("/{stream}", s.page(player.Watch()))
@@ -441,7 +474,7 @@ func (s *server) admin(l *listeners) http.Handler {
 	api := &control.API{
 		Version: version, Started: s.started, Gate: s.gate, Origin: s.origin, Key: s.streams.Key, Backup: s.streams.Backup,
 		RTMP: s.rtmpURL(l), SRT: s.srtURL(l), RTSP: rtspHost(l), Viewers: s.viewersURL(l),
-		Ladder: s.pool.StatusOf, Machine: func() any { return s.pool.Machine() }, Multitrack: multitrack(s.rtmpURL(l)),
+		Ladder: s.pool.StatusOf, Cluster: s.clusterStatus, Drain: s.drainNow, Machine: func() any { return s.pool.Machine() }, Multitrack: multitrack(s.rtmpURL(l)),
 	}
 	r := chi.NewRouter()
 	s.health(r)
@@ -478,11 +511,19 @@ func (s *server) health(r chi.Router) {
 	})
 }
 
-func (s *server) rtmpURL(l *listeners) string { return "rtmp://" + host(l.rtmp) + "/live" }
+func (s *server) rtmpURL(l *listeners) string {
+	if l.rtmp == nil {
+		return ""
+	}
+	return "rtmp://" + host(l.rtmp) + "/live"
+}
 
 func (s *server) viewersURL(l *listeners) string {
 	if s.config.HTTP.URL != "" {
 		return strings.TrimSuffix(s.config.HTTP.URL, "/")
+	}
+	if l.http == nil {
+		return ""
 	}
 	return "http://" + host(l.http)
 }
@@ -514,12 +555,25 @@ func host(l interface{ Addr() net.Addr }) string {
 	return net.JoinHostPort(name, port)
 }
 
+// bannerForViewers says where a stream is seen; nothing where it is not.
+func (s *server) bannerForViewers(b *strings.Builder, l *listeners, name string) {
+	if s.roles.origin {
+		fmt.Fprintf(b, "    Watch         %s/%s\n", s.viewersURL(l), name)
+		fmt.Fprintf(b, "    HLS           %s/%s/index.m3u8\n", s.viewersURL(l), name)
+	}
+	b.WriteString("\n")
+}
+
 // banner says what to do next. The keys go to the terminal of whoever starts the server, never to the log.
 func (s *server) banner(out io.Writer, l *listeners) {
 	var b strings.Builder
 	b.WriteString("\n  Stagecast " + version + " is running. Stop it with Ctrl+C.\n\n")
 	for _, name := range s.names {
 		fmt.Fprintf(&b, "  Stream %q\n", name)
+		if !s.roles.ingest {
+			s.bannerForViewers(&b, l, name)
+			continue
+		}
 		fmt.Fprintf(&b, "    OBS server    %s     (Settings → Stream → Service: Custom)\n", s.rtmpURL(l))
 		fmt.Fprintf(&b, "    OBS key       %s\n", s.streams.Key(name))
 		if key := s.streams.Backup(name); key != "" {
@@ -537,8 +591,10 @@ func (s *server) banner(out io.Writer, l *listeners) {
 				fmt.Fprintf(&b, "    Pulled from   %s\n", p.From)
 			}
 		}
-		fmt.Fprintf(&b, "    Watch         %s/%s\n", s.viewersURL(l), name)
-		fmt.Fprintf(&b, "    HLS           %s/%s/index.m3u8\n\n", s.viewersURL(l), name)
+		s.bannerForViewers(&b, l, name)
+	}
+	if s.joined != nil {
+		fmt.Fprintf(&b, "  Node            %s (%s), read by others from %s\n", s.joined.node.ID, s.config.Role, s.joined.node.URL)
 	}
 	fmt.Fprintf(&b, "  Status page     http://%s/\n", host(l.admin))
 	fmt.Fprintf(&b, "    Admin token   %s\n\n", s.token)

@@ -33,6 +33,10 @@ type API struct {
 	Ladder  func(stream string) any
 	Machine func() any
 
+	// Cluster describes the nodes and their jobs, and Drain has what this node encodes encoded elsewhere. Both may be nil.
+	Cluster func() any
+	Drain   func() error
+
 	// Multitrack are configurations for an encoder that makes all renditions itself, by the name of what it encodes with;
 	// they hold no secret, and are shown as they are.
 	Multitrack map[string]any
@@ -46,6 +50,7 @@ type Status struct {
 	Node      Node               `json:"node"`
 	Disk      *origin.DiskStatus `json:"disk,omitempty"`
 	Machine   any                `json:"machine,omitempty"`
+	Cluster   any                `json:"cluster,omitempty"`
 	Streams   []Stream           `json:"streams"`
 	Attempts  []ingest.Attempt   `json:"attempts"`
 }
@@ -72,6 +77,7 @@ func (a *API) Routes() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, a.status()) })
 	r.Get("/streams/{stream}/connect", a.connect)
+	r.Post("/drain", a.drain)
 	r.Post("/streams/{stream}/switch", a.act(func(stream, input string) error { return a.Gate.Switch(stream, ingest.Role(input)) }))
 	r.Post("/streams/{stream}/pin", a.act(func(stream, input string) error { return a.Gate.Pin(stream, ingest.Role(input)) }))
 	r.Post("/streams/{stream}/end", a.act(func(stream, _ string) error { return a.Gate.EndBroadcast(stream) }))
@@ -86,6 +92,9 @@ func (a *API) status() Status {
 	s := Status{
 		Version: a.Version, StartedAt: a.Started, Now: time.Now().UnixMilli(), Node: a.node(), Disk: a.Origin.Disk(),
 		Streams: []Stream{}, Attempts: a.Gate.Attempts(),
+	}
+	if a.Cluster != nil {
+		s.Cluster = a.Cluster()
 	}
 	if a.Machine != nil {
 		s.Machine = a.Machine()
@@ -119,6 +128,19 @@ func (a *API) node() Node {
 		n.CPU = float64(u.Utime.Nano()+u.Stime.Nano()) / float64(time.Since(a.Started))
 	}
 	return n
+}
+
+// drain has what is encoded here encoded elsewhere. It does not wait for that.
+func (a *API) drain(w http.ResponseWriter, _ *http.Request) {
+	if a.Drain == nil {
+		fail(w, http.StatusNotFound, "this node encodes for no cluster")
+		return
+	}
+	if err := a.Drain(); err != nil {
+		fail(w, http.StatusConflict, err.Error())
+		return
+	}
+	reply(w, map[string]bool{"draining": true})
 }
 
 // connect says what to type into an encoder.

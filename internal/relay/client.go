@@ -17,13 +17,14 @@ import (
 
 // Client reads publications of other nodes. It is safe for concurrent use.
 type Client struct {
+	node   string
 	secret Secret
 	http   *http.Client
 }
 
-// NewClient makes a Client of a cluster.
-func NewClient(secret Secret) *Client {
-	return &Client{secret: secret, http: &http.Client{
+// NewClient makes a Client of a cluster, for a node of that name.
+func NewClient(node string, secret Secret) *Client {
+	return &Client{node: node, secret: secret, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext, ResponseHeaderTimeout: 2 * time.Second,
@@ -59,6 +60,7 @@ func (c *Client) Pull(ctx context.Context, base string, key hub.Key, h *hub.Hub,
 	if err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
+	req.Header.Set(nodeHeader, c.node)
 	c.secret.sign(req, time.Now())
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -22,6 +22,7 @@ const Prefix = "/relay"
 const (
 	publicationHeader = "Stagecast-Publication"
 	endTrailer        = "Stagecast-End"
+	nodeHeader        = "Stagecast-Node" // who asks
 )
 
 // The bounds of what a peer may send.

@@ -63,7 +63,7 @@ func serve(t *testing.T) *node {
 // pull reads live of a node into a hub of its own.
 func (n *node) pull(t *testing.T, ctx context.Context, with relay.Secret) (*hub.Hub, <-chan error) {
 	t.Helper()
-	h, c, done := hub.New(), relay.NewClient(with), make(chan error, 1)
+	h, c, done := hub.New(), relay.NewClient("reader", with), make(chan error, 1)
 	go func() {
 		done <- c.Pull(ctx, n.url, live, h, func(id int64) int64 { return id + 1000 })
 		c.Close()
@@ -128,8 +128,9 @@ func TestANodeThatBreaksOffHasLostItsPublications(t *testing.T) {
 func TestTheOwnerIsToldOfAReaderThatGoes(t *testing.T) {
 	n := serve(t)
 	ceased := make(chan bool, 1)
-	n.server.Read = func(key hub.Key) func(bool) {
+	n.server.Read = func(key hub.Key, node string) func(bool) {
 		require.Equal(t, live, key)
+		require.Equal(t, "reader", node)
 		return func(gone bool) { ceased <- gone }
 	}
 	pub, err := n.hub.Publish(live, 7, tracks())

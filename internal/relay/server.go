@@ -15,9 +15,9 @@ type Server struct {
 	Hub    *hub.Hub
 	Secret Secret
 
-	// Read is called when another node begins to read a publication, and its answer when it has ceased to: gone is true where that
-	// was not asked for. May be nil.
-	Read func(hub.Key) (ceased func(gone bool))
+	// Read is called when another node begins to read a publication, and its answer when it has ceased to: gone is true where it
+	// did so before the end. May be nil.
+	Read func(key hub.Key, node string) (ceased func(gone bool))
 }
 
 // writeWithin is how long a reader may take for what is sent at once.
@@ -52,7 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Trailer", endTrailer)
 	gone := true
 	if s.Read != nil {
-		ceased := s.Read(key)
+		ceased := s.Read(key, r.Header.Get(nodeHeader))
 		defer func() { ceased(gone) }()
 	}
 	out := &writer{w: w, c: http.NewResponseController(w)}

@@ -23,7 +23,10 @@ type Server struct {
 	Handler  http.Handler
 	TLS      *tls.Config  // nil: plain
 	Listener net.Listener // nil: Address is listened on
-	Log      *slog.Logger
+
+	Protocols *http.Protocols // nil: HTTP/1, and HTTP/2 over TLS
+
+	Log *slog.Logger
 }
 
 // Run serves until ctx ends, then lets requests in flight end and returns nil. Requests that wait are told by their
@@ -41,6 +44,7 @@ func (s *Server) Run(ctx context.Context) error {
 	srv := &http.Server{
 		Handler:           recoverer(s.Handler, s.Log),
 		TLSConfig:         s.TLS,
+		Protocols:         s.Protocols,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       15 * time.Second, // no request of ours has a body worth more
 		IdleTimeout:       2 * time.Minute,

@@ -53,6 +53,7 @@ type job struct {
 	told    time.Time
 	leaving bool      // it is to be taken by another
 	handed  time.Time // since when another has it
+	fenced  bool      // another took it, unasked
 }
 
 // NewWorker makes a Worker of a node.
@@ -116,7 +117,8 @@ func (w *Worker) renew(ctx context.Context) {
 				j.epoch, j.told = l.Epoch, time.Time{}
 			}
 		default:
-			if !j.leaving {
+			if !j.leaving && !j.fenced {
+				j.fenced = true
 				w.fenced++
 				w.log.Warn("job taken by another node", "stream", j.stream, "node", l.Owner, "epoch", l.Epoch)
 				j.cancel()
@@ -132,7 +134,7 @@ func (w *Worker) due() (out []*job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, j := range w.jobs {
-		if !j.leaving && time.Since(j.renewed) >= renewEvery {
+		if !j.leaving && !j.fenced && time.Since(j.renewed) >= renewEvery {
 			out = append(out, j)
 		}
 	}
@@ -299,7 +301,11 @@ func (w *Worker) end(j *job) {
 }
 
 // Drain gives every job to other nodes, and takes no more. What nobody takes goes on here until ctx ends; the error is then ctx's.
+// Where there is no other node it does nothing.
 func (w *Worker) Drain(ctx context.Context) error {
+	if others, err := Workers(ctx, w.registry); err != nil || len(others) < 2 {
+		return nil // nobody could take them
+	}
 	w.mu.Lock()
 	w.draining = true
 	var jobs []*job
@@ -372,4 +378,15 @@ func (w *Worker) Status() WorkerStatus {
 	return WorkerStatus{
 		Node: w.node.ID, URL: w.node.URL, Jobs: len(w.jobs), Load: load, Draining: w.draining, Taken: w.taken, Fenced: w.fenced, Problem: w.problem,
 	}
+}
+
+// Workers are those that have announced themselves lately.
+func Workers(ctx context.Context, r registry.Registry) (out []WorkerStatus, err error) {
+	all, err := r.List(ctx, kindWorker)
+	for _, text := range all {
+		if s, ok := decode[WorkerStatus](text); ok {
+			out = append(out, s)
+		}
+	}
+	return out, err
 }
