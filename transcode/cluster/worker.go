@@ -17,6 +17,9 @@ type Runner interface {
 	// Room reports whether a source would be given at least its lowest rung here, and which part of this node is taken, 0 to 1.
 	Room(Source) (ok bool, load float64)
 
+	// Yields reports whether streams of no higher priority would give up rungs here for its lowest one.
+	Yields(Source) bool
+
 	// Encode encodes a stream until ctx ends, or its source has ended for good. find says where the source is now; ok is false while
 	// nobody has it. ready is called with 0 once Room counts the stream, then with the ID of each ladder that can be read here.
 	Encode(ctx context.Context, stream string, find func() (s Source, ok bool), ready func(id int64))
@@ -184,7 +187,7 @@ func (w *Worker) look(ctx context.Context, running *sync.WaitGroup) {
 		return
 	}
 	for _, stream := range w.claims(sources, leases) {
-		if s, _ := w.source(stream); !w.room(s) {
+		if s, _ := w.source(stream); !w.takes(s, yieldAfter) {
 			continue // what was taken just now has filled this node
 		}
 		if l, ok, err := w.registry.Acquire(ctx, stream, w.node.ID, leaseTime); err == nil && ok {
@@ -219,7 +222,7 @@ func (w *Worker) claims(announcements map[string]string, leases map[string]regis
 		if w.free[stream].IsZero() {
 			w.free[stream] = now
 		}
-		if now.Sub(w.free[stream]) >= claimAfter && w.room(s) {
+		if waited := now.Sub(w.free[stream]); waited >= claimAfter && w.takes(s, waited) {
 			out = append(out, stream)
 		}
 	}
@@ -248,9 +251,11 @@ func (w *Worker) spread(streams []string) {
 	copy(streams, slices.Concat(streams[from:n], streams[:from]))
 }
 
-func (w *Worker) room(s Source) bool {
+// takes reports whether this node would take a source that has waited for that long: at once where there is room, and where others have to
+// give up rungs for it only when no other node has any.
+func (w *Worker) takes(s Source, waited time.Duration) bool {
 	ok, _ := w.runner.Room(s)
-	return ok
+	return ok || waited >= yieldAfter && w.runner.Yields(s)
 }
 
 // start runs a job.

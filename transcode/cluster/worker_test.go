@@ -97,6 +97,9 @@ func (a *actor) Room(Source) (bool, float64) {
 	return len(a.playing) < a.places, float64(len(a.playing)) / float64(a.places)
 }
 
+// Yields implements Runner.
+func (a *actor) Yields(Source) bool { return false }
+
 // Encode implements Runner. It has its place from the moment that the job is taken.
 func (a *actor) Encode(ctx context.Context, stream string, _ func() (Source, bool), ready func(int64)) {
 	a.set(stream, true)

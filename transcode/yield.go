@@ -1,0 +1,46 @@
+package transcode
+
+import "github.com/stagecast/stagecast/internal/media"
+
+// Yields reports whether streams of no higher priority would give up rungs here for the lowest rung of another picture. starting are
+// the pictures that are about to start, by stream, as for Room.
+func (p *Pool) Yields(picture *media.Track, priority int, starting map[string]*media.Track) bool {
+	if p.devices == nil || picture == nil {
+		return false
+	}
+	p.ledger.measured(p.devices.Table())
+	return p.ledger.couldYield(picture, priority, starting)
+}
+
+// couldYield reports whether there would be room for the lowest rung of a picture if the streams of no higher priority kept only theirs.
+// It is false while a stream waits or is about to start: what they would give up is that one's.
+func (l *ledger) couldYield(picture *media.Track, priority int, starting map[string]*media.Track) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.table == nil || l.first() != nil {
+		return false
+	}
+	for stream, p := range starting {
+		if t := l.tasks[stream]; p != nil && (t == nil || len(t.plan.Rungs) == 0) {
+			return false
+		}
+	}
+	t := &task{}
+	rooms, _ := l.rooms(t)
+	for _, r := range rooms {
+		least := newPlan(picture, []room{{Entry: r.Entry}})
+		free := l.free(r.Device, t)
+		for _, o := range l.tasks {
+			if o.plan.Device.ID != r.ID || len(o.plan.Rungs) < 2 || o.priority > priority {
+				continue
+			}
+			kept := o.plan
+			kept.Rungs = kept.Rungs[len(kept.Rungs)-1:]
+			free += o.cost - r.cost(o.source, &kept, kept.Preset)
+		}
+		if r.cost(picture, &least, least.Preset) <= free {
+			return true
+		}
+	}
+	return false
+}
