@@ -5,6 +5,7 @@ export interface Status {
   now?: number;
   node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
   machine?: Machine;
+  cluster?: Cluster;
   /** Where everything is kept; a problem means that what is listed is in memory alone. */
   disk?: { bytes?: number; waiting?: number; lost?: number; problem?: string };
   streams?: Stream[];
@@ -35,6 +36,25 @@ export interface Trial {
   detail?: string;
   fix?: string;
   speeds?: { preset: string; pixelsPerSecond?: number }[];
+}
+
+/** The nodes that encode. */
+export interface Cluster {
+  node?: string;
+  workers?: Worker[] | null;
+  jobs?: Record<string, { owner?: string; epoch?: number }> | null;
+  waiting?: { stream: string; priority?: number; since: string }[] | null;
+  lines?: Record<string, { node?: string; epoch?: number; since: string; move?: string }>;
+  problem?: string;
+}
+
+export interface Worker {
+  node: string;
+  load?: number;
+  draining?: boolean;
+  taken?: number;
+  fenced?: number;
+  problem?: string;
 }
 
 export interface Stream {

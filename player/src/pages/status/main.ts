@@ -3,6 +3,7 @@ import { mark } from '../../ui/icons';
 import { Api, type Status, type Stream, Unauthorized } from './api';
 import { attemptsTable } from './attempts';
 import { headline, streamFacts } from './card';
+import { clusterTables } from './cluster';
 import { connectPanel } from './connect';
 import { devicesTable } from './devices';
 import { el } from './dom';
@@ -81,6 +82,8 @@ function show(s: Status): void {
   byId('none').hidden = streams.length > 0;
   byId('machine').hidden = !s.machine?.devices;
   byId('devices').replaceChildren(devicesTable(s.machine ?? {}));
+  byId('nodes').hidden = !s.cluster;
+  byId('cluster').replaceChildren(clusterTables(s.cluster ?? {}, now));
   byId('attempts').replaceChildren(attemptsTable(s.attempts ?? [], now));
   const up = s.startedAt ? `up ${clock((now - Date.parse(s.startedAt)) / 1000)}` : '';
   byId('node').textContent = [s.version, up, `${s.node?.cores ?? '–'} cores`, bytes(s.node?.memoryBytes)].filter(Boolean).join(' · ');
