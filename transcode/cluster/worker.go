@@ -107,42 +107,64 @@ func (w *Worker) leave() {
 // renew keeps the leases. Where the registry cannot be reached nobody else can take a job either, or takes it with a higher epoch, which
 // readers prefer: the job goes on. Where another has the lease it ends.
 func (w *Worker) renew(ctx context.Context) {
-	for _, j := range w.due() {
-		l, ok, err := w.registry.Acquire(ctx, j.stream, w.node.ID, leaseTime)
-		w.mu.Lock()
-		switch {
-		case err != nil:
-			w.trouble(err)
-		case ok:
-			w.trouble(nil)
-			j.renewed = time.Now()
-			if l.Epoch != j.epoch {
-				j.epoch, j.told = l.Epoch, time.Time{}
+	var asked sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for _, j := range w.kept() {
+		places <- struct{}{}
+		asked.Go(func() {
+			defer func() { <-places }()
+			if w.due(j) {
+				w.prolong(ctx, j)
 			}
-		default:
-			if !j.leaving && !j.fenced {
-				j.fenced = true
-				w.fenced++
-				w.log.Warn("job taken by another node", "stream", j.stream, "node", l.Owner, "epoch", l.Epoch)
-				j.cancel()
-			}
+			w.tell(ctx, j)
+		})
+	}
+	asked.Wait()
+}
+
+// atOnce is how many jobs the registry is asked about at a time: all leases must be prolonged before the first ends, however far away it is.
+const atOnce = 8
+
+// prolong keeps the lease of a job.
+func (w *Worker) prolong(ctx context.Context, j *job) {
+	l, ok, err := w.registry.Acquire(ctx, j.stream, w.node.ID, leaseTime)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err != nil:
+		w.trouble(err)
+	case ok:
+		w.trouble(nil)
+		j.renewed = time.Now()
+		if l.Epoch != j.epoch {
+			j.epoch, j.told = l.Epoch, time.Time{}
 		}
-		w.mu.Unlock()
-		w.tell(ctx, j)
+	case !j.leaving && !j.fenced:
+		j.fenced = true
+		w.fenced++
+		w.log.Warn("job taken by another node", "stream", j.stream, "node", l.Owner, "epoch", l.Epoch)
+		j.cancel()
 	}
 }
 
-// due are the jobs whose lease is to be renewed.
-func (w *Worker) due() (out []*job) {
+// kept are the jobs whose ladders are still this node's to announce: those that leave are, until another node has them.
+func (w *Worker) kept() (out []*job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, j := range w.jobs {
-		if !j.leaving && !j.fenced && time.Since(j.renewed) >= renewEvery {
+		if !j.fenced && j.handed.IsZero() {
 			out = append(out, j)
 		}
 	}
 	slices.SortFunc(out, func(a, b *job) int { return cmp.Compare(a.stream, b.stream) })
 	return out
+}
+
+// due reports whether a job's lease is to be prolonged.
+func (w *Worker) due(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !j.leaving && time.Since(j.renewed) >= renewEvery
 }
 
 // trouble logs when the registry ceases to answer, and when it does again.
@@ -157,11 +179,11 @@ func (w *Worker) trouble(err error) { // w.mu is held
 	}
 }
 
-// tell announces a ladder that can be read.
+// tell announces a ladder that can be read, unless another node has the job.
 func (w *Worker) tell(ctx context.Context, j *job) {
 	w.mu.Lock()
 	l := Ladder{Node: w.node.ID, URL: w.node.URL, Epoch: j.epoch, ID: j.ladder}
-	due := j.ladder != 0 && time.Since(j.told) >= announce
+	due := j.ladder != 0 && !j.fenced && j.handed.IsZero() && time.Since(j.told) >= announce
 	w.mu.Unlock()
 	if due && w.registry.Announce(ctx, kindLadder, j.stream, encode(l), announced) == nil {
 		w.mu.Lock()
