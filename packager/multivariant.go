@@ -8,38 +8,60 @@ import (
 	"github.com/stagecast/stagecast/internal/media"
 )
 
-// audioGroup is the GROUP-ID of the sound.
-const audioGroup = "audio"
-
 func (r *rendition) describe() Rendition {
 	return Rendition{Track: r.track, Codec: cmaf.CodecString(&r.track), Peak: r.peak}
 }
 
-// multivariant lists one variant for each picture, each with the sound, best first; or the sound alone.
+// multivariant lists one variant for each picture, each with the sound that goes with it, best first; or the sound alone. Each bit rate
+// of the sound is a group of its own: RFC 8216bis, Rendition Groups, has the renditions of one group differ in their language, and
+// players choose the group by its variant.
 func (p *Packager) multivariant() *hls.MultivariantPlaylist {
 	m := &hls.MultivariantPlaylist{}
-	var sound *rendition
+	var pictures, sounds []*rendition
 	for _, r := range p.order {
 		if r.track.Kind() == media.Audio {
-			sound = r
+			sounds = append(sounds, r)
+		} else {
+			pictures = append(pictures, r)
 		}
 	}
-	for _, r := range p.order {
-		if r.track.Kind() == media.Video {
-			m.Variants = append(m.Variants, variant(r, sound))
+	if len(pictures) == 0 {
+		for _, s := range sounds {
+			m.Variants = append(m.Variants, variant(s, nil))
 		}
+		return m
 	}
-	switch {
-	case sound == nil:
-	case len(m.Variants) == 0:
-		m.Variants = []hls.Variant{variant(sound, nil)}
-	default:
-		m.Media = []hls.Media{{
-			Type: "AUDIO", GroupID: audioGroup, Name: "Audio", Language: cmp.Or(sound.track.Language, "und"), Channels: sound.track.Channels,
-			Default: true, URI: sound.uri(),
-		}}
+	used := make(map[*rendition]bool)
+	for _, r := range pictures {
+		s := sound(r, sounds)
+		used[s] = true
+		m.Variants = append(m.Variants, variant(r, s))
+	}
+	for _, s := range sounds {
+		if used[s] {
+			m.Media = append(m.Media, hls.Media{
+				Type: "AUDIO", GroupID: s.track.Rendition, Name: "Audio", Language: cmp.Or(s.track.Language, "und"), Channels: s.track.Channels,
+				Default: true, URI: s.uri(),
+			})
+		}
 	}
 	return m
+}
+
+// soundShare is the part of a picture's bit rate that its sound may come near to: with a small picture goes a small sound.
+const soundShare = 7
+
+// sound that goes with a picture: the best that takes no more than a part of its bit rate, else the least; nil where there is none.
+func sound(picture *rendition, sounds []*rendition) *rendition {
+	for _, s := range sounds {
+		if s.track.Bitrate*soundShare <= picture.track.Bitrate {
+			return s
+		}
+	}
+	if len(sounds) == 0 {
+		return nil
+	}
+	return sounds[len(sounds)-1]
 }
 
 func variant(r, sound *rendition) hls.Variant {
@@ -53,7 +75,7 @@ func variant(r, sound *rendition) hls.Variant {
 		v.Bandwidth += peak
 		v.AverageBandwidth += average
 		v.Codecs = append(v.Codecs, cmaf.CodecString(&sound.track))
-		v.Audio = audioGroup
+		v.Audio = sound.track.Rendition
 	}
 	return v
 }

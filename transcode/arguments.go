@@ -54,9 +54,13 @@ func (s *setup) arguments() []string {
 		args = append(args, output(pipe)...)
 		pipe++
 	}
-	if s.audio {
-		args = append(args, "-map", "[a]", "-c:a", "aac", "-b:a", strconv.Itoa(audioBitrate))
+	for i, bitrate := range s.plan.Audio {
+		if !s.audio {
+			break
+		}
+		args = append(args, "-map", "[a"+strconv.Itoa(i)+"]", "-c:a", "aac", "-b:a", strconv.Itoa(bitrate))
 		args = append(args, output(pipe)...)
+		pipe++
 	}
 	return args
 }
@@ -92,7 +96,12 @@ func (s *setup) filters() string {
 		// Sound follows its timestamps by stretching, holes become silence, and the first sample stands on the grid. first_pts
 		// counts samples as they go in, so that they must have our rate by then. The resampler is there from the start, because
 		// one that is set up when it is first needed would begin at first_pts again, with silence for all the time since.
-		chains = append(chains, fmt.Sprintf("[0:a]aformat=sample_rates=%d:channel_layouts=stereo,aresample=async=1000:first_pts=%d:flags=res[a]", audioRate, s.sound))
+		chain := fmt.Sprintf("[0:a]aformat=sample_rates=%d:channel_layouts=stereo,aresample=async=1000:first_pts=%d:flags=res", audioRate, s.sound)
+		chain += ",asplit=" + strconv.Itoa(len(s.plan.Audio))
+		for i := range s.plan.Audio {
+			chain += fmt.Sprintf("[a%d]", i)
+		}
+		chains = append(chains, chain)
 	}
 	return strings.Join(chains, ";")
 }
@@ -100,7 +109,11 @@ func (s *setup) filters() string {
 // picture are the arguments of a rung's encoder. Its buffer is half a second, so that a segment of two seconds stays
 // within five quarters of the nominal rate.
 func (s *setup) picture(r Rung) []string {
-	args := s.plan.Device.Encode(media.H264, s.plan.Preset, r.Bitrate, r.Bitrate/2)
+	preset := s.plan.Preset
+	if r.Codec != media.H264 {
+		preset = s.plan.Device.Presets(r.Codec)[0]
+	}
+	args := s.plan.Device.Encode(r.Codec, preset, r.Bitrate, r.Bitrate/2)
 	return append(args, "-force_key_frames", s.keyFrames(), "-enc_time_base", fmt.Sprintf("1:%d", media.VideoClockRate), "-fps_mode", "passthrough")
 }
 

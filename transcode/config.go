@@ -11,6 +11,7 @@ import "time"
 type Config struct {
 	SegmentDuration time.Duration // 2 s when zero; whole seconds. A key frame stands at every multiple of it in Unix time
 	Keep            time.Duration // for which a lost source's rungs are kept for the next; 60 s when zero
+	Ladders         Ladders       // what streams are encoded into
 	Devices         []string      // that may encode, by ID, in the order in which they are used; nil for all of them, GPUs first
 	Share           float64       // of the processor that one source's ladder may take; 0.55 when zero
 }

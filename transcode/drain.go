@@ -118,7 +118,11 @@ func (c *collector) drain(r io.Reader, track media.Track, base int64) error {
 	if err != nil {
 		return fmt.Errorf("transcode: %s: %w", track.Rendition, err)
 	}
-	stamp, err := configure(&track, s, base)
+	p, err := in.Next()
+	if err != nil {
+		return nil //nolint:nilerr // the end of the process, which says why
+	}
+	stamp, err := configure(&track, s, p.Data, base)
 	if err != nil {
 		return fmt.Errorf("transcode: %s: %w", track.Rendition, err)
 	}
@@ -126,30 +130,29 @@ func (c *collector) drain(r io.Reader, track media.Track, base int64) error {
 		return err
 	}
 	for {
-		p, err := in.Next()
-		if err != nil {
-			return nil //nolint:nilerr // the end of the process, which says why
-		}
 		if err := c.write(stamp(p)); err != nil {
 			return err
+		}
+		if p, err = in.Next(); err != nil {
+			return nil //nolint:nilerr // the end of the process, which says why
 		}
 	}
 }
 
-// configure completes a track by what its output says, and returns how its packets become access units.
-func configure(t *media.Track, s *nut.Stream, base int64) (func(nut.Packet) media.AccessUnit, error) {
+// configure completes a track by what its output and its first packet say, and returns how its packets become access units.
+func configure(t *media.Track, s *nut.Stream, first []byte, base int64) (func(nut.Packet) media.AccessUnit, error) {
 	if t.Kind() == media.Audio {
 		t.Config, t.SampleRate, t.Channels = s.Extradata, s.SampleRate, s.Channels
 		t.ClockRate = int64(s.SampleRate)
 		g := &grid{track: t.ID, base: base * t.ClockRate, scale: s, rate: t.ClockRate}
 		return g.unit, nil
 	}
-	config, err := ffmpeg.AVCConfig(s.Extradata)
+	config, err := ffmpeg.Config(t.Codec, s.Extradata, first)
 	if err != nil {
 		return nil, err
 	}
 	t.Config, t.Width, t.Height = config, s.Width, s.Height
-	l := &lattice{track: t.ID, points: media.Lattice{Rate: t.FrameRate}, base: base * media.VideoClockRate, scale: s}
+	l := &lattice{track: t.ID, codec: t.Codec, points: media.Lattice{Rate: t.FrameRate}, base: base * media.VideoClockRate, scale: s}
 	return l.unit, nil
 }
 
@@ -167,6 +170,7 @@ func ticks(pts int64, s *nut.Stream, rate int64) int64 {
 // again.
 type lattice struct {
 	track    int
+	codec    media.Codec
 	points   media.Lattice
 	base     int64
 	scale    *nut.Stream
@@ -175,7 +179,7 @@ type lattice struct {
 
 func (l *lattice) unit(p nut.Packet) media.AccessUnit {
 	k := l.points.Index(l.base + ticks(p.PTS, l.scale, media.VideoClockRate))
-	u := media.AccessUnit{Track: l.track, PTS: l.points.Ticks(k), RandomAccess: p.Key, Payload: ffmpeg.LengthPrefixed(p.Data)}
+	u := media.AccessUnit{Track: l.track, PTS: l.points.Ticks(k), RandomAccess: p.Key, Payload: ffmpeg.Payload(l.codec, p.Data)}
 	u.DTS = u.PTS
 	if l.promised != 0 {
 		u.DTS = l.promised

@@ -3,6 +3,7 @@ package transcode
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -153,7 +154,7 @@ func (j *job) tracks(s *setup) (out []media.Track) {
 	if s.video {
 		for _, r := range j.plan.Rungs {
 			out = append(out, media.Track{
-				ID: len(out) + 1, Rendition: r.Name, Codec: media.H264, ClockRate: media.VideoClockRate,
+				ID: len(out) + 1, Rendition: r.Name, Codec: r.Codec, ClockRate: media.VideoClockRate,
 				FrameRate: j.plan.Rate, Bitrate: r.Bitrate, Language: "und", Aligned: true,
 			})
 		}
@@ -165,10 +166,16 @@ func (j *job) tracks(s *setup) (out []media.Track) {
 				language = t.Language
 			}
 		}
-		out = append(out, media.Track{
-			ID: len(out) + 1, Rendition: "audio", Codec: media.AAC, ClockRate: audioRate, Bitrate: audioBitrate,
-			Language: language, Aligned: true,
-		})
+		for i, bitrate := range j.plan.Audio {
+			name := "audio"
+			if i > 0 {
+				name += fmt.Sprintf("-%dk", bitrate/1000)
+			}
+			out = append(out, media.Track{
+				ID: len(out) + 1, Rendition: name, Codec: media.AAC, ClockRate: audioRate, Bitrate: bitrate,
+				Language: language, Aligned: true,
+			})
+		}
 	}
 	return out
 }

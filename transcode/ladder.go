@@ -1,16 +1,19 @@
 package transcode
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/stagecast/stagecast/internal/media"
 )
 
 // Rung is one step of a ladder.
 type Rung struct {
-	Name          string `json:"name"`
-	Width, Height int    `json:"-"`
-	Bitrate       int    `json:"bitrate"` // bits per second
+	Name          string      `json:"name"`
+	Width, Height int         `json:"-"`
+	Bitrate       int         `json:"bitrate"` // bits per second
+	Codec         media.Codec `json:"codec"`
 }
 
 // steps are the default rungs by their lines: the smaller side of the picture.
@@ -21,7 +24,7 @@ var steps = []step{
 // step is a default size and what it is given.
 type step struct{ lines, bitrate int }
 
-// audioBitrate of the one sound rendition, in bits per second.
+// audioBitrate of the sound where nothing else is asked for, in bits per second.
 const audioBitrate = 128_000
 
 // maxRate is the highest frame rate that is encoded; faster sources are halved or thinned to it.
@@ -48,9 +51,50 @@ func nominal(lines int) int {
 	return steps[len(steps)-1].bitrate
 }
 
-// rungsOf a source are every default step up to the source's own size, and that size itself where it lies below the lowest step, or a quarter
-// or more above the highest that fits. Aspect and frame rate are kept, sizes are even, and nothing is scaled up.
-func rungsOf(source *media.Track) (out []Rung) {
+// rungsOf a source are those that were asked for, up to the source's own size, and beside each the same in further codecs. Aspect and
+// frame rate are kept, sizes are even, and nothing is scaled up.
+func rungsOf(source *media.Track, spec Spec) (out []Rung) {
+	if len(spec.rungs) == 0 {
+		out = defaultRungs(source)
+	}
+	small := min(source.Width, source.Height)
+	for _, w := range spec.rungs {
+		if w.lines <= small {
+			out = append(out, rung(source, w.lines, cmp.Or(w.bitrate, nominal(w.lines))).in(w.codec))
+		}
+	}
+	if len(out) == 0 { // all are larger than the source
+		lines := max(2, small&^1)
+		out = []Rung{rung(source, lines, nominal(lines))}
+	}
+	for _, codec := range spec.more {
+		for _, r := range out {
+			if r.Codec == media.H264 {
+				r.Bitrate = int(float64(r.Bitrate) * leaner)
+				out = append(out, r.in(codec))
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Rung) int {
+		return cmp.Or(cmp.Compare(b.Width*b.Height, a.Width*a.Height), cmp.Compare(index(a.Codec == media.H264), index(b.Codec == media.H264)))
+	})
+	return slices.CompactFunc(out, func(a, b Rung) bool { return a.Name == b.Name })
+}
+
+// leaner is what HEVC and AV1 need of the bit rate of H.264.
+const leaner = 0.6
+
+// in is the rung in a codec, under a name of its own.
+func (r Rung) in(c media.Codec) Rung {
+	if r.Codec = c; c != media.H264 {
+		r.Name += "-" + string(c)
+	}
+	return r
+}
+
+// defaultRungs are every default step up to the source's own size, and that size itself where it lies below the lowest step, or a
+// quarter or more above the highest that fits.
+func defaultRungs(source *media.Track) (out []Rung) {
 	lines := max(2, min(source.Width, source.Height)&^1)
 	for i, s := range steps {
 		if s.lines > lines {
@@ -68,13 +112,13 @@ func rungsOf(source *media.Track) (out []Rung) {
 }
 
 // Steps are the rungs of a picture of that size on a machine that can encode them all.
-func Steps(width, height int) []Rung { return rungsOf(&media.Track{Width: width, Height: height}) }
+func Steps(width, height int) []Rung { return defaultRungs(&media.Track{Width: width, Height: height}) }
 
 // rung scales the source so that its smaller side has the given lines.
 func rung(source *media.Track, lines, bitrate int) Rung {
 	w, h := source.Width, source.Height
 	small := min(w, h)
-	return Rung{Name: fmt.Sprintf("%dp", lines), Width: scale(w, lines, small), Height: scale(h, lines, small), Bitrate: bitrate}
+	return Rung{Name: fmt.Sprintf("%dp", lines), Width: scale(w, lines, small), Height: scale(h, lines, small), Bitrate: bitrate, Codec: media.H264}
 }
 
 // scale is n·a/b, rounded to the nearest even number that is not above n, and at least 2.

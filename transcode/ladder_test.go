@@ -22,7 +22,7 @@ func rungs(p Plan) string {
 }
 
 // whole is the plan of a machine that can do everything.
-func whole(source *media.Track) Plan { return newPlan(source, []room{anywhere()}) }
+func whole(source *media.Track) Plan { return newPlan(source, Spec{}, []room{anywhere()}) }
 
 // measured is a machine whose processor encodes so many million pixels a second with its first preset; zero: not known.
 func measured(megapixels float64) *device.Table {
@@ -92,7 +92,7 @@ func TestPlanByTheMachine(t *testing.T) {
 		"that wasn't measured": {0, fps(30, 1), "veryfast", "1080p 720p 480p 240p", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlan(picture(1920, 1080, c.rate), []room{{measured(c.megapixels).Devices[0], 0.55}})
+			p := newPlan(picture(1920, 1080, c.rate), Spec{}, []room{{measured(c.megapixels).Devices[0], 0.55}})
 			var names []string
 			for _, r := range p.Rungs {
 				names = append(names, r.Name)
@@ -111,7 +111,7 @@ func TestPlanNeverScalesUpAndKeepsTheAspect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, h := rapid.IntRange(16, 8192).Draw(t, "width"), rapid.IntRange(16, 8192).Draw(t, "height")
 		rooms := []room{{measured(rapid.Float64Range(0, 1000).Draw(t, "megapixels")).Devices[0], 0.55}}
-		p := newPlan(picture(w, h, fps(30, 1)), rooms)
+		p := newPlan(picture(w, h, fps(30, 1)), Spec{}, rooms)
 		require.NotEmpty(t, p.Rungs)
 		for n, r := range p.Rungs {
 			require.LessOrEqual(t, r.Width, w)

@@ -15,7 +15,8 @@ import (
 // it refuses a stream, and has streams wait in the order of their priority and age. It starts nothing, and the time is an
 // argument. It is safe for concurrent use.
 type ledger struct {
-	share float64 // of the processor that one ladder may take
+	share   float64 // of the processor that one ladder may take
+	ladders Ladders
 
 	mu      sync.Mutex // guards everything below
 	table   *device.Table
@@ -52,8 +53,8 @@ const (
 	settleMost = 30 * time.Minute
 )
 
-func newLedger(share float64, order []string) *ledger {
-	return &ledger{share: share, order: order, tasks: make(map[string]*task), changed: make(chan struct{})}
+func newLedger(share float64, order []string, ladders Ladders) *ledger {
+	return &ledger{share: share, order: order, ladders: ladders, tasks: make(map[string]*task), changed: make(chan struct{})}
 }
 
 // measured takes a new table.
@@ -75,7 +76,7 @@ func (l *ledger) change() { // l.mu is held
 func (l *ledger) task(stream string) *task { // l.mu is held
 	t := l.tasks[stream]
 	if t == nil {
-		t = &task{stream: stream, settle: settleRoom, struck: make(map[string]strikes)}
+		t = &task{stream: stream, priority: l.ladders.Priority(stream), settle: settleRoom, struck: make(map[string]strikes)}
 		l.tasks[stream] = t
 	}
 	return t
@@ -97,7 +98,7 @@ func (l *ledger) admit(now time.Time, stream string, source *media.Track) (p Pla
 	if first := l.first(); first != t {
 		return Plan{}, false, fmt.Sprintf("stream %s waits too, and goes first", first.stream), l.changed
 	}
-	p = newPlan(source, rooms)
+	p = newPlan(source, l.ladders.Of(stream), rooms)
 	cost := l.costs(t, p)
 	if cost > l.free(p.Device, t) && l.taken(p.Device.ID, t) > 0 {
 		return Plan{}, false, l.yield(t, p.Device), l.changed
@@ -175,7 +176,7 @@ func (l *ledger) review(now time.Time, stream string) error {
 		return errYield
 	}
 	rooms, _ := l.rooms(t)
-	if len(t.plan.Dropped) == 0 || len(rooms) == 0 || l.first() != nil || len(newPlan(t.source, rooms).Rungs) <= len(t.plan.Rungs) {
+	if len(t.plan.Dropped) == 0 || len(rooms) == 0 || l.first() != nil || len(newPlan(t.source, l.ladders.Of(t.stream), rooms).Rungs) <= len(t.plan.Rungs) {
 		t.roomy = time.Time{}
 		return nil
 	}
@@ -286,16 +287,16 @@ func (l *ledger) fallback(used device.Device) string {
 
 // fits reports whether there is room for a picture beside what runs and what is about to start, and which part of the device with the
 // most room is taken. picture may be nil, for sound alone.
-func (l *ledger) fits(picture *media.Track, starting map[string]*media.Track) (ok bool, load float64) {
+func (l *ledger) fits(stream string, picture *media.Track, starting map[string]*media.Track) (ok bool, load float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.table == nil {
 		return true, 0
 	}
-	rooms, _ := l.rooms(&task{})
+	rooms, _ := l.rooms(&task{stream: stream})
 	for stream, p := range starting {
 		if t := l.tasks[stream]; p != nil && len(rooms) > 0 && (t == nil || len(t.plan.Rungs) == 0) {
-			planned := newPlan(p, rooms)
+			planned := newPlan(p, l.ladders.Of(stream), rooms)
 			for i := range rooms {
 				if rooms[i].ID == planned.Device.ID {
 					rooms[i].share = max(0, rooms[i].share-rooms[i].cost(p, &planned, planned.Preset))
@@ -314,7 +315,7 @@ func (l *ledger) fits(picture *media.Track, starting map[string]*media.Track) (o
 	if len(rooms) == 0 || picture == nil {
 		return len(rooms) > 0, load
 	}
-	p := newPlan(picture, rooms)
+	p := newPlan(picture, l.ladders.Of(stream), rooms)
 	for _, r := range rooms {
 		if r.ID == p.Device.ID {
 			return r.cost(picture, &p, p.Preset) <= r.share || len(l.tasks)+len(starting) == 0, load
@@ -337,7 +338,7 @@ func (l *ledger) slots() (n int) {
 		if !l.allowed(e.ID) || !e.Trial(media.H264).Works {
 			continue
 		}
-		p := Plan{Rungs: rungsOf(&slot), Rate: slot.FrameRate}
+		p := Plan{Rungs: defaultRungs(&slot), Rate: slot.FrameRate}
 		if cost := (room{Entry: e}).cost(&slot, &p, e.Presets(media.H264)[0]); cost > 0 {
 			n += int(l.free(e.Device, nil) / cost)
 		}

@@ -32,7 +32,7 @@ type floor struct {
 }
 
 func newFloor(t *testing.T, table *device.Table, order ...string) *floor {
-	f := &floor{ledger: newLedger(0.55, order), t: t, now: time.Unix(startSecond, 0)}
+	f := &floor{ledger: newLedger(0.55, order, Ladders{}), t: t, now: time.Unix(startSecond, 0)}
 	f.measured(table)
 	return f
 }

@@ -90,7 +90,7 @@ func (m *meter) passing(tracks []media.Track) {
 	m.newestIn, m.newestOut = 0, 0
 	for i := range tracks {
 		if t := &tracks[i]; t.Kind() == media.Video {
-			m.plan.Rungs = append(m.plan.Rungs, Rung{Name: t.Rendition, Width: t.Width, Height: t.Height, Bitrate: t.Bitrate})
+			m.plan.Rungs = append(m.plan.Rungs, Rung{Name: t.Rendition, Width: t.Width, Height: t.Height, Bitrate: t.Bitrate, Codec: t.Codec})
 		}
 	}
 }

@@ -54,7 +54,7 @@ func ownRungs(source *hub.Publication) (out []Rung) {
 		t := &source.Tracks[i]
 		lines := min(t.Width, t.Height)
 		if t.Codec == media.H264 && t.Rendition == fmt.Sprintf("%dp", lines) {
-			out = append(out, Rung{Name: t.Rendition, Width: t.Width, Height: t.Height, Bitrate: nominal(lines)})
+			out = append(out, Rung{Name: t.Rendition, Width: t.Width, Height: t.Height, Bitrate: nominal(lines), Codec: media.H264})
 		}
 	}
 	return out

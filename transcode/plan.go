@@ -11,11 +11,14 @@ import (
 
 // Plan is what one source is encoded into, and by what.
 type Plan struct {
-	Rungs   []Rung         `json:"rungs"` // best first; none for sound alone
-	Rate    media.Rational `json:"-"`     // of all rungs
-	Device  device.Device  `json:"-"`     // that encodes them
-	Preset  string         `json:"preset"`
+	Rungs   []Rung         `json:"rungs"`  // best first; none for sound alone
+	Rate    media.Rational `json:"-"`      // of all rungs
+	Device  device.Device  `json:"-"`      // that encodes them
+	Preset  string         `json:"preset"` // of its H.264
 	Dropped []Dropped      `json:"dropped"`
+
+	Audio  []int `json:"-"` // bit rates, best first
+	bottom bool
 }
 
 // Dropped is a rung that the source has room for and the machine has not.
@@ -37,24 +40,30 @@ func anywhere() room { return room{Entry: device.Entry{Device: device.Host()}, s
 // the ladder of 1080p comes to what it takes when it is measured whole.
 const decodeCost = 0.5
 
-// cost of a plan with a preset, as a share of the device; 0 where its speed is not known.
-func (r room) cost(source *media.Track, p *Plan, preset string) float64 {
-	trial := r.Trial(media.H264)
-	speed := trial.Speed(preset)
-	if speed == 0 {
-		return 0
+// cost of a plan with a preset for its H.264, as a share of the device; 0 where its speed is not known.
+func (r room) cost(source *media.Track, p *Plan, preset string) (cost float64) {
+	for _, g := range p.Rungs {
+		with := preset
+		if g.Codec != media.H264 {
+			with = r.Presets(g.Codec)[0]
+		}
+		if speed := r.Trial(g.Codec).Speed(with); speed > 0 {
+			cost += float64(g.Width*g.Height) * p.Rate.Float() / speed
+		}
 	}
-	cost := p.pixels() / speed
-	if r.Kind == device.CPU && len(trial.Speeds) > 0 {
-		cost += float64(source.Width*source.Height) * p.Rate.Float() * decodeCost / trial.Speeds[0].PixelsPerSecond
+	if speeds := r.Trial(media.H264).Speeds; r.Kind == device.CPU && len(speeds) > 0 {
+		cost += float64(source.Width*source.Height) * p.Rate.Float() * decodeCost / speeds[0].PixelsPerSecond
 	}
 	return cost
 }
 
 // newPlan chooses the rungs for a source picture, and the device: the first on which all of them fit, else the one that has room
 // for the most. There is at least one room.
-func newPlan(source *media.Track, rooms []room) Plan {
-	whole := Plan{Rungs: rungsOf(source), Rate: rate(source), Dropped: []Dropped{}}
+func newPlan(source *media.Track, spec Spec, rooms []room) Plan {
+	whole := Plan{Rungs: rungsOf(source, spec), Rate: rate(source), Dropped: []Dropped{}, Audio: spec.audio, bottom: spec.bottom}
+	if len(whole.Audio) == 0 {
+		whole.Audio = []int{audioBitrate}
+	}
 	var best Plan
 	for i, r := range rooms {
 		p := r.fit(source, whole)
@@ -66,9 +75,10 @@ func newPlan(source *media.Track, rooms []room) Plan {
 }
 
 // fit is the plan for one device. A device that is too slow first gets a faster preset, as long as all rungs fit with it and its
-// picture is worth it; then it loses rungs from the top, and keeps at least the lowest.
+// picture is worth it; then it loses rungs, and keeps at least one.
 func (r room) fit(source *media.Track, p Plan) Plan {
 	p.Device = r.Device
+	p = r.able(p)
 	presets := r.Presets(media.H264)
 	for _, preset := range presets[:min(2, len(presets))] {
 		if r.cost(source, &p, preset) <= r.share {
@@ -77,9 +87,8 @@ func (r room) fit(source *media.Track, p Plan) Plan {
 		}
 	}
 	for len(p.Rungs) > 1 && r.cost(source, &p, presets[0]) > r.share {
-		p.Dropped = append(p.Dropped[:len(p.Dropped):len(p.Dropped)], Dropped{p.Rungs[0].Name, fmt.Sprintf(
-			"with it the ladder would take %.0f %% of %s, and %.0f %% are free for it", 100*r.cost(source, &p, presets[0]), r.ID, 100*max(0, r.share))})
-		p.Rungs = p.Rungs[1:]
+		p = p.without(fmt.Sprintf(
+			"with it the ladder would take %.0f %% of %s, and %.0f %% are free for it", 100*r.cost(source, &p, presets[0]), r.ID, 100*max(0, r.share)))
 	}
 	for _, preset := range presets {
 		p.Preset = preset
@@ -90,13 +99,49 @@ func (r room) fit(source *media.Track, p Plan) Plan {
 	return p
 }
 
-// lighter is a plan that costs less, for the reason given: without its top rung, or, where that is the only one, with a faster
-// preset. ok is false where there is none.
+// able leaves out what the device has no encoder for. Where that is everything, the rungs are in H.264.
+func (r room) able(p Plan) Plan {
+	all := p.Rungs
+	p.Rungs = nil
+	for _, g := range all {
+		if tr := r.Trial(g.Codec); g.Codec == media.H264 || tr.Works || len(r.Trials) == 0 {
+			p.Rungs = append(p.Rungs, g)
+		} else {
+			p.Dropped = append(p.Dropped, Dropped{g.Name, fmt.Sprintf("%s has no encoder for %s: %s", r.ID, g.Codec, tr.Reason)})
+		}
+	}
+	if len(p.Rungs) > 0 {
+		return p
+	}
+	for _, g := range all {
+		g.Name, _, _ = strings.Cut(g.Name, "-")
+		p.Rungs = append(p.Rungs, g.in(media.H264))
+	}
+	p.Rungs = slices.CompactFunc(p.Rungs, func(a, b Rung) bool { return a.Name == b.Name })
+	return p
+}
+
+// without is the plan without the rung that is dropped first: one of a codec that not every player has, else the best or the least
+// as it was asked for.
+func (p Plan) without(why string) Plan {
+	i := slices.IndexFunc(p.Rungs, func(r Rung) bool { return r.Codec != media.H264 })
+	switch {
+	case i >= 0:
+	case p.bottom:
+		i = len(p.Rungs) - 1
+	default:
+		i = 0
+	}
+	p.Dropped = append(slices.Clip(p.Dropped), Dropped{p.Rungs[i].Name, why})
+	p.Rungs = slices.Delete(slices.Clone(p.Rungs), i, i+1)
+	return p
+}
+
+// lighter is a plan that costs less, for the reason given: without a rung, or, where there is only one, with a faster preset. ok is
+// false where there is none.
 func (p Plan) lighter(why error) (_ Plan, ok bool) {
 	if len(p.Rungs) > 1 {
-		p.Dropped = append(p.Dropped[:len(p.Dropped):len(p.Dropped)], Dropped{p.Rungs[0].Name, strings.TrimPrefix(why.Error(), "transcode: ")})
-		p.Rungs = p.Rungs[1:]
-		return p, true
+		return p.without(strings.TrimPrefix(why.Error(), "transcode: ")), true
 	}
 	presets := p.Device.Presets(media.H264)
 	if i := slices.Index(presets, p.Preset); i >= 0 && i+1 < len(presets) {
@@ -104,14 +149,6 @@ func (p Plan) lighter(why error) (_ Plan, ok bool) {
 		return p, true
 	}
 	return p, false
-}
-
-// pixels that all rungs together have in a second.
-func (p *Plan) pixels() (n float64) {
-	for _, r := range p.Rungs {
-		n += float64(r.Width*r.Height) * p.Rate.Float()
-	}
-	return n
 }
 
 // keeping adds the rungs of the plan before that this one has not, so that their playlists go on: at the source's own size where
@@ -125,7 +162,7 @@ func (p Plan) keeping(before []Rung, source *media.Track) Plan {
 	for _, r := range before {
 		if !has[r.Name] {
 			kept := rung(source, min(r.Width, r.Height), r.Bitrate)
-			kept.Name = r.Name
+			kept.Name, kept.Codec = r.Name, r.Codec
 			p.Rungs = append(p.Rungs, kept)
 		}
 	}

@@ -29,7 +29,7 @@ type Pool struct {
 func NewPool(c Config, h *hub.Hub, devices *device.Watch, log *slog.Logger) *Pool {
 	c = c.withDefaults()
 	return &Pool{
-		config: c, hub: h, devices: devices, ledger: newLedger(c.Share, c.Devices), log: log,
+		config: c, hub: h, devices: devices, ledger: newLedger(c.Share, c.Devices, c.Ladders), log: log,
 		meters: make(map[string]*meter),
 	}
 }
@@ -45,13 +45,13 @@ func (p *Pool) StatusOf(stream string) any {
 	return m.status()
 }
 
-// Room reports whether a picture would be given at least its lowest rung beside what runs and the pictures that are about to start, by
+// Room reports whether a stream's picture would be given at least its lowest rung beside what runs and the pictures that are about to start, by
 // stream, and which part of the device with the most room is taken, 0 to 1.
-func (p *Pool) Room(picture *media.Track, starting map[string]*media.Track) (ok bool, load float64) {
+func (p *Pool) Room(stream string, picture *media.Track, starting map[string]*media.Track) (ok bool, load float64) {
 	if p.devices != nil {
 		p.ledger.measured(p.devices.Table())
 	}
-	return p.ledger.fits(picture, starting)
+	return p.ledger.fits(stream, picture, starting)
 }
 
 // Run transcodes every source of a stream, one after the other, until ctx ends. It returns nil.
@@ -143,7 +143,11 @@ func (p *Pool) admit(ctx context.Context, source *hub.Publication, before []Rung
 	log, m := p.log.With("stream", stream), p.meter(stream)
 	picture := pictureOf(source)
 	if picture == nil {
-		plan = Plan{Rungs: []Rung{}, Dropped: []Dropped{}, Device: device.Host()}
+		spec := p.config.Ladders.Of(stream)
+		plan = Plan{Rungs: []Rung{}, Dropped: []Dropped{}, Device: device.Host(), Audio: spec.audio}
+		if len(plan.Audio) == 0 {
+			plan.Audio = []int{audioBitrate}
+		}
 		m.planned(plan)
 		return plan, true
 	}
@@ -191,7 +195,7 @@ func (p *Pool) adopt(source *hub.Publication, plan Plan, m *meter) {
 		log.Warn("rung dropped", "rung", d.Rung, "reason", d.Reason)
 	}
 	for _, r := range plan.Rungs {
-		log.Info("rung planned", "rung", r.Name, "width", r.Width, "height", r.Height, "bitrate", r.Bitrate, "device", plan.Device.ID, "preset", plan.Preset)
+		log.Info("rung planned", "rung", r.Name, "width", r.Width, "height", r.Height, "codec", string(r.Codec), "bitrate", r.Bitrate, "device", plan.Device.ID, "preset", plan.Preset)
 	}
 	p.ledger.replaced(source.Key.Stream, plan)
 }

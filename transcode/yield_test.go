@@ -13,21 +13,21 @@ func TestRungsOfNoHigherPriorityCouldBeGivenUp(t *testing.T) {
 	require.Equal(t, "cpu 720p 480p 240p", f.admit("a"))
 	require.Equal(t, "cpu 480p 240p", f.admit("b"))
 	hd := picture(1920, 1080, fps(30, 1))
-	require.True(t, f.couldYield(hd, 0, nil))
-	require.False(t, f.couldYield(hd, -1, nil), "those go first")
+	require.True(t, f.couldYield("new", hd, 0, nil))
+	require.False(t, f.couldYield("new", hd, -1, nil), "those go first")
 	f.prioritize("b", 1)
-	require.True(t, f.couldYield(hd, 0, nil), "one is enough")
+	require.True(t, f.couldYield("new", hd, 0, nil), "one is enough")
 	starting := map[string]*media.Track{"a": hd, "c": hd}
-	require.False(t, f.couldYield(hd, 0, starting), "another is about to start")
+	require.False(t, f.couldYield("new", hd, 0, starting), "another is about to start")
 	delete(starting, "c")
-	require.True(t, f.couldYield(hd, 0, starting), "it is known what that one takes")
+	require.True(t, f.couldYield("new", hd, 0, starting), "it is known what that one takes")
 
 	require.Equal(t, "waiting for a rung of stream a", f.admit("c"))
-	require.False(t, f.couldYield(hd, 0, nil), "another waits for it already")
+	require.False(t, f.couldYield("new", hd, 0, nil), "another waits for it already")
 }
 
 func TestLowestRungsAreNotGivenUp(t *testing.T) {
 	f := newFloor(t, machine(70))
 	require.Equal(t, "cpu 240p", f.admit("a"))
-	require.False(t, f.couldYield(picture(1920, 1080, fps(30, 1)), 9, nil))
+	require.False(t, f.couldYield("new", picture(1920, 1080, fps(30, 1)), 9, nil))
 }

@@ -91,6 +91,10 @@ func (s *server) join(ctx context.Context) (*joined, error) {
 	}
 	j := &joined{config: c, node: cluster.Node{ID: nodeID(), URL: c.url}, registry: registry.NewRedis(c.redis)}
 	j.client = relay.NewClient(j.node.ID, c.secret)
+	ladders, err := s.config.ladders()
+	if err != nil {
+		return nil, err
+	}
 	if j.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", c.address); err != nil {
 		j.registry.Close()
 		return nil, portError("cluster", err)
@@ -99,7 +103,7 @@ func (s *server) join(ctx context.Context) (*joined, error) {
 		j.node.URL = "http://" + reachable(j.listener, c.redis.Address)
 	}
 	if s.roles.ingest {
-		j.sources = &cluster.Sources{Node: j.node, Hub: s.hub, Registry: j.registry, Streams: s.names, Log: s.log}
+		j.sources = &cluster.Sources{Node: j.node, Hub: s.hub, Registry: j.registry, Streams: s.names, Priority: ladders.Priority, Log: s.log}
 		s.registry.MustRegister(j.sources)
 	}
 	if s.roles.transcode && s.devices != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/stagecast/stagecast/internal/auth"
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/packager"
+	"github.com/stagecast/stagecast/transcode"
 )
 
 // Config is every key there is. Each is a line of the file, an environment variable (STAGECAST_ and the path in capitals)
@@ -43,7 +44,7 @@ type Config struct {
 
 	TLS         string `name:"tls" help:"CERTIFICATE.pem,KEY.pem: the certificate chain and its private key, taken again when they change. Or acme:NAME,NAME, the names of this server: their certificate is obtained and renewed by itself, and you agree to the authority's terms; also email=ADDRESS for its warnings, and ca=URL of another directory. Ports 80 or 443 must lead here."`
 	Pulls       string `help:"Streams to fetch from elsewhere, STREAM=URL,STREAM=URL: rtsp:// or rtsps://USER:PASSWORD@HOST/PATH of a camera, srt://HOST:PORT?streamid=…&passphrase=…&latency=MS of a listener, rtmp:// or rtmps://HOST/APP/NAME, http:// or https://…m3u8, udp://ADDRESS:PORT for MPEG-TS that is sent here or to a group."`
-	Ladder      string `default:"auto" enum:"auto,off" help:"auto: encode every source into renditions. off: pass each source on as it comes."`
+	Ladder      string `default:"auto" help:"What sources are encoded into. auto: 1080p, 720p, 480p and 240p in H.264, as far as the source goes. Or rungs, best first: 1080p:5M,720p,480p:900k,720p:1M:hevc; also hevc or av1 for each rung in that codec too, audio=128k+64k, drop=bottom where there is no room for all, and priority=N. Behind a semicolon STREAM=LADDER for one stream. off: pass each source on as it comes."`
 	Devices     string `default:"auto" help:"What encodes. auto: graphics chips that do, and the processor. Else a list in the order of use, such as nvidia0,nvidia1,cpu, where without cpu nothing falls back to the processor; 'stagecast doctor' shows what there is."`
 	Slate       string `default:"auto" help:"What viewers see for hls.grace while the encoder of a stream is away. auto: a plain card. off: nothing. Else an image, or a film of up to 10 s that can be streamed (WebM, MPEG-TS, MP4 with its index in front)."`
 	Log         string `default:"info" help:"What is said: debug, info, warn or error; with debug,json as JSON."`
@@ -160,6 +161,9 @@ func (c *Config) Validate() error {
 	case c.Demo && !r.ingest:
 		return errors.New("demo publishes here, which needs the role ingest")
 	}
+	if _, err := c.ladders(); err != nil {
+		return fmt.Errorf("ladder: %w", err)
+	}
 	if _, err := parseDevices(c.Devices); err != nil {
 		return fmt.Errorf("devices: %w", err)
 	}
@@ -173,6 +177,14 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("pulls: %w", err)
 	}
 	return nil
+}
+
+// ladders are what streams are encoded into; not asked for where they are passed on.
+func (c *Config) ladders() (l transcode.Ladders, err error) {
+	if c.Ladder == "off" {
+		return l, nil
+	}
+	return transcode.ParseLadders(c.Ladder)
 }
 
 // file is a configuration file as a source of flags.

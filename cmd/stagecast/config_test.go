@@ -72,7 +72,7 @@ func TestBadFiles(t *testing.T) {
 		"duration":          `duration.bad.yml:3: --hls.window`,
 		"wrong-type":        `wrong-type.bad.yml:2: --demo`,
 		"number":            `number.bad.yml:1: --max-sessions`,
-		"enum":              `enum.bad.yml:1: --ladder`,
+		"ladder":            `ladder: "sometimes": a ladder is auto`,
 		"list":              `list.bad.yml:2: streams takes one plain value`,
 		"tagged":            `tagged.bad.yml:1: data takes one plain value`,
 		"value-for-section": `value-for-section.bad.yml:1: unknown key "http"`,

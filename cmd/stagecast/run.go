@@ -134,10 +134,19 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	ladders, err := c.ladders()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range ladders.Streams() {
+		if s.roles.streams() && !slices.Contains(s.names, name) {
+			return nil, fmt.Errorf("ladder: there is no stream %q", name)
+		}
+	}
 	if c.Ladder != "off" && s.roles.transcode {
 		s.devices = device.NewWatch(device.Local{}, c.Data, log)
 	}
-	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace, Devices: allowed}, s.hub, s.devices, log)
+	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace, Devices: allowed, Ladders: ladders}, s.hub, s.devices, log)
 	for _, name := range s.names {
 		s.origin.Declare(name)
 	}

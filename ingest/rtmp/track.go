@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/obu"
 )
 
 // track is one elementary stream as the wire has configured it.
@@ -36,11 +37,11 @@ func (tr *track) completeFrom(key []byte) error {
 		}
 		tr.width, tr.height = h.Width(), h.Height()
 	case media.AV1:
-		obu := sequenceHeader(key)
-		if obu == nil {
+		header := obu.SequenceHeader(key)
+		if header == nil {
 			return ingest.Errorf(ingest.ReasonBadMedia, "an AV1 key frame without a sequence header")
 		}
-		tr.config = append(tr.config[:av1Fixed:av1Fixed], obu...)
+		tr.config = append(tr.config[:av1Fixed:av1Fixed], header...)
 	}
 	tr.complete = true
 	return nil
@@ -61,7 +62,7 @@ func (tr *track) unit(t tag, m message) (ingest.Unit, error) {
 			u.Payload = nil
 		}
 	case media.AV1:
-		u.Payload = trimDelimiter(t.body)
+		u.Payload = obu.TrimDelimiter(t.body)
 	}
 	if 2*len(u.Payload) < len(m.payload) {
 		u.Payload = bytes.Clone(u.Payload) // or it would keep its whole message in memory, which nobody downstream counts

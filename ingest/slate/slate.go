@@ -107,7 +107,7 @@ func (m *Maker) pictures(ctx context.Context, loop *ingest.Loop, t *media.Track)
 	if err != nil {
 		return err
 	}
-	config, err := ffmpeg.AVCConfig(s.Extradata)
+	config, err := ffmpeg.Config(media.H264, s.Extradata, nil)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (m *Maker) pictures(ctx context.Context, loop *ingest.Loop, t *media.Track)
 	l := media.Lattice{Rate: r}
 	for i, p := range packets {
 		loop.Pictures = append(loop.Pictures, ingest.Unit{
-			Track: 1, DTS: l.Ticks(int64(i)), RandomAccess: p.Key, Payload: ffmpeg.LengthPrefixed(p.Data),
+			Track: 1, DTS: l.Ticks(int64(i)), RandomAccess: p.Key, Payload: ffmpeg.LengthPrefixed(media.H264, p.Data),
 		})
 	}
 	loop.Length = l.Ticks(int64(len(packets)))

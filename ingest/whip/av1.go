@@ -3,10 +3,9 @@ package whip
 import (
 	"bytes"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
-
 	"github.com/stagecast/stagecast/ingest"
 	"github.com/stagecast/stagecast/internal/media"
+	"github.com/stagecast/stagecast/internal/obu"
 )
 
 // The aggregation header of RTP Payload Format For AV1, 4.4: Z, Y, two bits of W, N.
@@ -49,7 +48,7 @@ func (d *av1Depacketizer) push(p []byte) error {
 	for i := 1; len(rest) > 0; i++ {
 		element := rest
 		if i != elements { // "the last OBU element MUST NOT be preceded by a length field", where W is not 0
-			size, n := leb128(rest)
+			size, n := obu.LEB128(rest)
 			if n == 0 || size > len(rest)-n {
 				return errShort(media.AV1)
 			}
@@ -80,27 +79,27 @@ func (d *av1Depacketizer) element(b []byte, more bool) error {
 }
 
 // finish adds a whole OBU, with its size in it (AV1, 5.3).
-func (d *av1Depacketizer) finish(obu []byte) error {
+func (d *av1Depacketizer) finish(b []byte) error {
 	const hasExtension, hasSize = 1 << 2, 1 << 1
-	if len(obu) == 0 {
+	if len(b) == 0 {
 		return nil
 	}
 	head := 1
-	if obu[0]&hasExtension != 0 {
+	if b[0]&hasExtension != 0 {
 		head = 2
 	}
-	if len(obu) < head {
+	if len(b) < head {
 		return errShort(media.AV1)
 	}
-	body := obu[head:]
-	if obu[0]&hasSize != 0 {
-		size, n := leb128(body)
+	body := b[head:]
+	if b[0]&hasSize != 0 {
+		size, n := obu.LEB128(body)
 		if n == 0 || size != len(body)-n {
 			return errShort(media.AV1)
 		}
 		body = body[n:]
 	}
-	kind := obu[0] >> 3 & 15
+	kind := b[0] >> 3 & 15
 	switch kind {
 	case obuDelimiter, obuTileList, obuPadding:
 		return nil
@@ -111,7 +110,7 @@ func (d *av1Depacketizer) finish(obu []byte) error {
 		return err
 	}
 	at := len(d.out.buf)
-	d.out.buf = append(d.out.buf, obu[:head]...)
+	d.out.buf = append(d.out.buf, b[:head]...)
 	d.out.buf[at] |= hasSize
 	d.out.buf = append(appendLEB128(d.out.buf, len(body)), body...)
 	if kind == obuSequenceHeader {
@@ -132,9 +131,9 @@ func (d *av1Depacketizer) unit() (unit, error) {
 	u := unit{randomAccess: d.header != nil}
 	if u.randomAccess {
 		if d.config == nil || !bytes.Equal(d.config[4:], d.header) {
-			config, err := av1Config(d.header)
+			config, err := obu.Config(d.header)
 			if err != nil {
-				return unit{}, err
+				return unit{}, &ingest.Error{Reason: ingest.ReasonBadMedia, Err: err}
 			}
 			d.config = config
 		}
@@ -142,35 +141,6 @@ func (d *av1Depacketizer) unit() (unit, error) {
 	}
 	u.payload = d.out.take()
 	return u, nil
-}
-
-// av1Config makes an AV1CodecConfigurationRecord (AV1 Codec ISO Media File Format Binding, 2.3.3) of a sequence header OBU.
-func av1Config(header []byte) ([]byte, error) {
-	var s av1.SequenceHeader
-	if err := s.Unmarshal(header); err != nil || len(s.SeqLevelIdx) == 0 || len(s.SeqTier) == 0 {
-		return nil, ingest.Errorf(ingest.ReasonBadMedia, "av1 sequence header of %d bytes that cannot be read", len(header))
-	}
-	flag := func(set bool, bit byte) byte {
-		if set {
-			return bit
-		}
-		return 0
-	}
-	c := []byte{0x81, s.SeqProfile<<5 | s.SeqLevelIdx[0], flag(s.SeqTier[0], 0x80), 0}
-	c[2] |= flag(s.ColorConfig.HighBitDepth, 0x40) | flag(s.ColorConfig.TwelveBit, 0x20) | flag(s.ColorConfig.MonoChrome, 0x10)
-	c[2] |= flag(s.ColorConfig.SubsamplingX, 0x08) | flag(s.ColorConfig.SubsamplingY, 0x04) | byte(s.ColorConfig.ChromaSamplePosition)&3
-	return append(c, header...), nil
-}
-
-// leb128 reads a number of up to four bytes, and how many it had; 0 where there is none (AV1, 4.10.5).
-func leb128(b []byte) (value, size int) {
-	for i := range min(len(b), 4) {
-		value |= int(b[i]&0x7F) << (7 * i)
-		if b[i]&0x80 == 0 {
-			return value, i + 1
-		}
-	}
-	return 0, 0
 }
 
 func appendLEB128(b []byte, v int) []byte {

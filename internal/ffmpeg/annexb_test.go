@@ -38,7 +38,7 @@ func TestLengthPrefixed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			strip := func(s string) string { return string(bytes.ReplaceAll([]byte(s), []byte(" "), nil)) }
-			require.Equal(t, strip(c.want), hex.EncodeToString(ffmpeg.LengthPrefixed(unhex(t, strip(c.in)))))
+			require.Equal(t, strip(c.want), hex.EncodeToString(ffmpeg.LengthPrefixed(media.H264, unhex(t, strip(c.in)))))
 		})
 	}
 }
@@ -51,7 +51,7 @@ const (
 )
 
 func TestAVCConfig(t *testing.T) {
-	got, err := ffmpeg.AVCConfig(unhex(t, "00000001"+spsHigh+"00000001"+ppsHigh))
+	got, err := ffmpeg.Config(media.H264, unhex(t, "00000001"+spsHigh+"00000001"+ppsHigh), nil)
 	require.NoError(t, err)
 	require.Equal(t, avcCHigh, hex.EncodeToString(got))
 
@@ -59,14 +59,14 @@ func TestAVCConfig(t *testing.T) {
 	require.NoError(t, cmaf.Complete(&track))
 	require.Equal(t, 320, track.Width)
 
-	again, err := ffmpeg.AVCConfig(got)
+	again, err := ffmpeg.Config(media.H264, got, nil)
 	require.NoError(t, err)
 	require.Equal(t, got, again)
 }
 
 func TestAVCConfigWithoutParameterSets(t *testing.T) {
 	for _, extradata := range []string{"", "00000001", "00000001" + spsHigh, "00000001" + ppsHigh, "00000001670000000168aa", "01"} {
-		_, err := ffmpeg.AVCConfig(unhex(t, extradata))
+		_, err := ffmpeg.Config(media.H264, unhex(t, extradata), nil)
 		require.ErrorIs(t, err, ffmpeg.ErrNoParameterSets, extradata)
 	}
 }
@@ -76,9 +76,9 @@ func FuzzAnnexB(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{0, 0, 1}, 1000))
 	f.Add(make([]byte, 1000))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		config, err := ffmpeg.AVCConfig(b)
+		config, err := ffmpeg.Config(media.H264, b, nil)
 		require.Equal(t, err == nil, len(config) > 0)
-		for out := ffmpeg.LengthPrefixed(b); len(out) > 0; {
+		for out := ffmpeg.LengthPrefixed(media.H264, b); len(out) > 0; {
 			size := binary.BigEndian.Uint32(out)
 			require.NotZero(t, size)
 			require.LessOrEqual(t, int(size), len(out)-4)
@@ -93,6 +93,6 @@ func BenchmarkLengthPrefixed(b *testing.B) {
 	b.SetBytes(int64(len(unit)))
 	b.ReportAllocs()
 	for b.Loop() {
-		ffmpeg.LengthPrefixed(unit)
+		ffmpeg.LengthPrefixed(media.H264, unit)
 	}
 }

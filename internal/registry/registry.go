@@ -33,6 +33,6 @@ type Registry interface {
 
 // Lease is who may do something alone.
 type Lease struct {
-	Owner string `json:"owner"`
-	Epoch int64  `json:"epoch"`
+	Owner string
+	Epoch int64
 }

@@ -36,6 +36,7 @@ const (
 
 // Source is what an ingest says of a stream that it has.
 type Source struct {
+	Stream   string         `json:"stream"`
 	Node     string         `json:"node"`
 	URL      string         `json:"url"` // of the node
 	ID       int64          `json:"id"`  // of the publication

@@ -7,19 +7,20 @@ import (
 )
 
 var (
-	jobsDesc      = prometheus.NewDesc("stagecast_transcode_jobs", "Streams that this node encodes for the cluster.", nil, nil)
-	takenDesc     = prometheus.NewDesc("stagecast_transcode_jobs_taken_total", "Streams that this node has begun to encode for the cluster.", nil, nil)
-	fencedDesc    = prometheus.NewDesc("stagecast_transcode_jobs_fenced_total", "Streams that another node has taken from this one unasked.", nil, nil)
-	drainingDesc  = prometheus.NewDesc("stagecast_transcode_draining", "1 while this node gives its streams to others and takes none.", nil, nil)
-	answersDesc   = prometheus.NewDesc("stagecast_registry_up", "1 while the registry answers.", nil, nil)
-	unclaimedDesc = prometheus.NewDesc("stagecast_transcode_unclaimed_seconds", "For how long no node has encoded a stream of this one; none where one does.", []string{"stream"}, nil)
-	movesDesc     = prometheus.NewDesc("stagecast_transcode_moves_total",
-		"Times that a stream's ladder has come from another node than before, by how: handed over (nothing is missing) or taken over.", []string{"stream", "reason"}, nil)
+	jobsDesc      = prometheus.NewDesc("stagecast_cluster_jobs", "Streams that this node encodes.", nil, nil)
+	takenDesc     = prometheus.NewDesc("stagecast_cluster_jobs_taken_total", "Jobs that this node has taken.", nil, nil)
+	fencedDesc    = prometheus.NewDesc("stagecast_cluster_jobs_lost_total", "Jobs that another node has taken from this one, unasked.", nil, nil)
+	waitingDesc   = prometheus.NewDesc("stagecast_cluster_jobs_waiting", "Streams that no node encodes, as this one sees it.", nil, nil)
+	oldestDesc    = prometheus.NewDesc("stagecast_cluster_queue_seconds", "For how long the oldest of them has waited.", nil, nil)
+	drainingDesc  = prometheus.NewDesc("stagecast_cluster_draining", "1 while this node gives its jobs away.", nil, nil)
+	unclaimedDesc = prometheus.NewDesc("stagecast_cluster_stream_waiting_seconds", "For how long no node has encoded a stream of this one; none where one does.", []string{"stream"}, nil)
+	movesDesc     = prometheus.NewDesc("stagecast_cluster_moves_total", "Times that a stream's ladder has come from another node than before: handed over (nothing is missing) or taken over.", []string{"stream", "reason"}, nil)
+	registryDesc  = prometheus.NewDesc("stagecast_cluster_registry_up", "1 while the registry answers.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (w *Worker) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{jobsDesc, takenDesc, fencedDesc, drainingDesc, answersDesc} {
+	for _, d := range []*prometheus.Desc{jobsDesc, takenDesc, fencedDesc, waitingDesc, oldestDesc, drainingDesc, registryDesc} {
 		ch <- d
 	}
 }
@@ -32,14 +33,16 @@ func (w *Worker) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
 	}
 	gauge(jobsDesc, float64(s.Jobs))
-	gauge(drainingDesc, one(s.Draining))
-	gauge(answersDesc, one(s.Problem == ""))
 	count(takenDesc, s.Taken)
 	count(fencedDesc, s.Fenced)
+	gauge(waitingDesc, float64(s.Waiting))
+	gauge(oldestDesc, s.QueueSeconds)
+	gauge(drainingDesc, yes(s.Draining))
+	gauge(registryDesc, yes(s.Problem == ""))
 }
 
-func one(yes bool) float64 {
-	if yes {
+func yes(b bool) float64 {
+	if b {
 		return 1
 	}
 	return 0

@@ -35,13 +35,13 @@ func TestMetricsOfAWorker(t *testing.T) {
 		defer th.end()
 		th.until(4 * time.Second)
 		want := map[string]float64{
-			"stagecast_registry_up": 1, "stagecast_transcode_jobs": 3, "stagecast_transcode_jobs_taken_total": 3,
-			"stagecast_transcode_jobs_fenced_total": 0, "stagecast_transcode_draining": 0,
+			"stagecast_cluster_registry_up": 1, "stagecast_cluster_jobs": 3, "stagecast_cluster_jobs_taken_total": 3, "stagecast_cluster_jobs_lost_total": 0,
+			"stagecast_cluster_draining": 0, "stagecast_cluster_jobs_waiting": 0, "stagecast_cluster_queue_seconds": 0,
 		}
 		require.Equal(t, want, gathered(t, th.actors[0].Worker))
 		th.actors[0].link.cut.Store(true)
 		th.step(time.Second)
-		want["stagecast_registry_up"] = 0
+		want["stagecast_cluster_registry_up"] = 0
 		require.Equal(t, want, gathered(t, th.actors[0].Worker))
 	})
 }
@@ -55,7 +55,7 @@ func TestMetricsOfMoves(t *testing.T) {
 		h.worker("b", 2, time.Second, ladderTracks(3e6))
 		h.pass(5 * time.Second)
 		require.Equal(t, map[string]float64{
-			"stagecast_transcode_moves_total handed over live": 1, "stagecast_transcode_moves_total taken over live": 0,
+			"stagecast_cluster_moves_total handed over live": 1, "stagecast_cluster_moves_total taken over live": 0,
 		}, gathered(t, h.ladders))
 	})
 }

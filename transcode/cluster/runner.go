@@ -29,14 +29,14 @@ type PoolRunner struct {
 func (r *PoolRunner) Room(s Source) (ok bool, load float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.Pool.Room(s.Picture(), r.starting)
+	return r.Pool.Room(s.Stream, s.Picture(), r.starting)
 }
 
 // Yields implements Runner.
 func (r *PoolRunner) Yields(s Source) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.Pool.Yields(s.Picture(), s.Priority, r.starting)
+	return r.Pool.Yields(s.Stream, s.Picture(), s.Priority, r.starting)
 }
 
 // Encode implements Runner.

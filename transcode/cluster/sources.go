@@ -81,7 +81,7 @@ func (s *Sources) source(stream string) (out Source, open bool) {
 	if pub == nil || pub.Err() != nil {
 		return out, false
 	}
-	out = Source{Node: s.Node.ID, URL: s.Node.URL, ID: pub.ID, Since: pub.ID}
+	out = Source{Stream: stream, Node: s.Node.ID, URL: s.Node.URL, ID: pub.ID, Since: pub.ID}
 	if s.Priority != nil {
 		out.Priority = s.Priority(stream)
 	}

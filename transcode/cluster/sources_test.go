@@ -43,7 +43,7 @@ func TestSourcesAreAnnouncedForAsLongAsTheyAreThere(t *testing.T) {
 		pass(time.Second)
 		found, ok := decode[Source](list()["live"])
 		require.True(t, ok)
-		require.Equal(t, Source{Node: "front", URL: "http://front", ID: 7, Since: 7, Priority: 4, Width: 1280, Height: 720, Rate: media.Rational{Num: 30, Den: 1}}, found)
+		require.Equal(t, Source{Stream: "live", Node: "front", URL: "http://front", ID: 7, Since: 7, Priority: 4, Width: 1280, Height: 720, Rate: media.Rational{Num: 30, Den: 1}}, found)
 		require.Equal(t, media.H264, found.Picture().Codec)
 		pass(10 * time.Second)
 		require.Len(t, list(), 1, "again and again")

@@ -17,7 +17,7 @@ type Runner interface {
 	// Room reports whether a source would be given at least its lowest rung here, and which part of this node is taken, 0 to 1.
 	Room(Source) (ok bool, load float64)
 
-	// Yields reports whether streams of no higher priority would give up rungs here for its lowest one.
+	// Yields reports whether streams of no higher priority would give up rungs here for its last one.
 	Yields(Source) bool
 
 	// Encode encodes a stream until ctx ends, or its source has ended for good. find says where the source is now; ok is false while
@@ -237,14 +237,14 @@ func (w *Worker) claims(announcements map[string]string, leases map[string]regis
 		}
 	}
 	for stream, s := range w.sources {
-		if _, held := leases[stream]; held || w.jobs[stream] != nil || w.draining {
+		if _, held := leases[stream]; held || w.jobs[stream] != nil {
 			delete(w.free, stream)
 			continue
 		}
 		if w.free[stream].IsZero() {
 			w.free[stream] = now
 		}
-		if waited := now.Sub(w.free[stream]); waited >= claimAfter && w.takes(s, waited) {
+		if waited := now.Sub(w.free[stream]); waited >= claimAfter && !w.draining && w.takes(s, waited) {
 			out = append(out, stream)
 		}
 	}
@@ -395,6 +395,9 @@ type WorkerStatus struct {
 	Taken    int64   `json:"taken"`
 	Fenced   int64   `json:"fenced"`
 	Problem  string  `json:"problem,omitempty"`
+
+	Waiting      int     `json:"waiting"` // streams that no node encodes
+	QueueSeconds float64 `json:"queueSeconds"`
 }
 
 // Status of this worker.
@@ -402,9 +405,14 @@ func (w *Worker) Status() WorkerStatus {
 	_, load := w.runner.Room(Source{})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return WorkerStatus{
+	s := WorkerStatus{
 		Node: w.node.ID, URL: w.node.URL, Jobs: len(w.jobs), Load: load, Draining: w.draining, Taken: w.taken, Fenced: w.fenced, Problem: w.problem,
+		Waiting: len(w.free),
 	}
+	for _, since := range w.free {
+		s.QueueSeconds = max(s.QueueSeconds, time.Since(since).Seconds())
+	}
+	return s
 }
 
 // Workers are those that have announced themselves lately.

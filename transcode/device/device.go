@@ -127,7 +127,7 @@ var Codecs = []media.Codec{media.H264, media.HEVC, media.AV1}
 
 // encoders are ffmpeg's names by kind and codec.
 var encoders = map[Kind]map[media.Codec]string{
-	CPU:    {media.H264: "libx264", media.HEVC: "libx265", media.AV1: "libsvtav1"},
+	CPU:    {media.H264: "libx264", media.HEVC: "libx265", media.AV1: "libaom-av1"}, // SVT-AV1 has no key frame where one is asked for
 	NVIDIA: {media.H264: "h264_nvenc", media.HEVC: "hevc_nvenc", media.AV1: "av1_nvenc"},
 	VAAPI:  {media.H264: "h264_vaapi", media.HEVC: "hevc_vaapi", media.AV1: "av1_vaapi"},
 	QSV:    {media.H264: "h264_qsv", media.HEVC: "hevc_qsv", media.AV1: "av1_qsv"},
@@ -145,7 +145,7 @@ func (d Device) Presets(c media.Codec) []string {
 	case c == media.HEVC:
 		return []string{"superfast", "ultrafast"}
 	case c == media.AV1:
-		return []string{"10", "12"}
+		return []string{"8"}
 	}
 	return []string{"veryfast", "superfast", "ultrafast"}
 }
@@ -155,9 +155,6 @@ func (d Device) Presets(c media.Codec) []string {
 func (d Device) Encode(c media.Codec, preset string, bitrate, buffer int) []string {
 	rate := strconv.Itoa(bitrate)
 	args := append([]string{"-c:v", encoders[d.Kind][c]}, d.options(c, preset)...)
-	if c == media.AV1 && d.Kind == CPU { // SVT-AV1 takes no highest rate beside the one that it keeps to
-		return append(args, "-b:v", rate)
-	}
 	return append(args, "-b:v", rate, "-maxrate", rate, "-bufsize", strconv.Itoa(buffer))
 }
 
@@ -181,7 +178,7 @@ func (d Device) options(c media.Codec, preset string) []string {
 		return []string{"-preset", preset, "-tune", "zerolatency", "-forced-idr", "1",
 			"-x265-params", "log-level=error:scenecut=0:keyint=100000:min-keyint=1:open-gop=0:bframes=0"}
 	case c == media.AV1:
-		return []string{"-preset", preset, "-g", "100000", "-svtav1-params", "pred-struct=1:scd=0:rc=2"}
+		return []string{"-usage", "realtime", "-cpu-used", preset, "-lag-in-frames", "0", "-row-mt", "1", "-g", "100000"}
 	}
 	return []string{"-preset", preset, "-tune", "zerolatency", "-profile:v", "high", "-bf", "0",
 		"-g", "100000", "-keyint_min", "1", "-sc_threshold", "0", "-forced-idr", "1"}

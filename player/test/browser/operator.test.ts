@@ -58,12 +58,12 @@ function busy(): unknown {
     cluster: {
       node: 'front-1',
       workers: [
-        { node: 'worker-1', load: 0.62, fenced: 1 },
-        { node: 'worker-2', load: 0, draining: true },
+        { node: 'worker-1', url: 'http://10.0.0.2:7000', jobs: 1, load: 0.41 },
+        { node: 'worker-2', url: 'http://10.0.0.3:7000', jobs: 0, load: 0, draining: true },
       ],
-      jobs: { live: { owner: 'worker-1', epoch: 7 } },
+      jobs: { live: { Owner: 'worker-1', Epoch: 1795598948555 } },
       waiting: [{ stream: 'other', since: ago(12) }],
-      lines: { live: { node: 'worker-1', epoch: 7, since: ago(200), move: 'handed over' } },
+      lines: { live: { node: 'worker-1', epoch: 1795598948555, since: ago(200), move: 'handed over' } },
     },
     streams: [
       {
@@ -146,8 +146,8 @@ test('shows what the node says, and hides the key until it is asked for', async 
   await page.getByText('rehearsal').first().waitFor();
   await page.getByText('No: no encoder on this chip').first().waitFor();
   await page.getByText('Yes, 214 Mpx/s with veryfast').first().waitFor();
+  await page.getByText('gives its streams away').first().waitFor();
   await page.getByText('live since 3 min ago (handed over)').waitFor();
-  await page.getByText('Giving its streams away').waitFor();
   await page.getByText(/Encoded by nobody, as no node has room: other for 0:1\d/).waitFor();
   await page.locator('summary').first().click();
   const field = page.getByLabel('Stream key').first();

@@ -5,11 +5,23 @@ export interface Status {
   now?: number;
   node?: { cores?: number; goroutines?: number; memoryBytes?: number; cpu?: number };
   machine?: Machine;
-  cluster?: Cluster;
+  cluster?: Cluster | null;
   /** Where everything is kept; a problem means that what is listed is in memory alone. */
   disk?: { bytes?: number; waiting?: number; lost?: number; problem?: string };
   streams?: Stream[];
   attempts?: Attempt[];
+}
+
+/** The nodes that encode, where there are several. */
+export interface Cluster {
+  node?: string;
+  workers?: { node: string; url?: string; jobs?: number; load?: number; draining?: boolean; waiting?: number; problem?: string }[];
+  jobs?: Record<string, { Owner: string; Epoch: number }> | null;
+  /** Streams of this node that nobody encodes. */
+  waiting?: { stream: string; priority?: number; since: string }[] | null;
+  /** Where the ladders that this node serves come from. */
+  lines?: Record<string, { node?: string; since: string; move?: string }>;
+  problem?: string;
 }
 
 /** What encodes here. */
@@ -36,25 +48,6 @@ export interface Trial {
   detail?: string;
   fix?: string;
   speeds?: { preset: string; pixelsPerSecond?: number }[];
-}
-
-/** The nodes that encode. */
-export interface Cluster {
-  node?: string;
-  workers?: Worker[] | null;
-  jobs?: Record<string, { owner?: string; epoch?: number }> | null;
-  waiting?: { stream: string; priority?: number; since: string }[] | null;
-  lines?: Record<string, { node?: string; epoch?: number; since: string; move?: string }>;
-  problem?: string;
-}
-
-export interface Worker {
-  node: string;
-  load?: number;
-  draining?: boolean;
-  taken?: number;
-  fenced?: number;
-  problem?: string;
 }
 
 export interface Stream {

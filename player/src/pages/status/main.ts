@@ -3,10 +3,10 @@ import { mark } from '../../ui/icons';
 import { Api, type Status, type Stream, Unauthorized } from './api';
 import { attemptsTable } from './attempts';
 import { headline, streamFacts } from './card';
-import { clusterTables } from './cluster';
 import { connectPanel } from './connect';
 import { devicesTable } from './devices';
 import { el } from './dom';
+import { nodesTable } from './nodes';
 import { switchPanel } from './switch';
 
 const every = 1000; // ms between two looks
@@ -80,10 +80,10 @@ function show(s: Status): void {
   }
   dropCardsBut(new Set(streams.map((stream) => stream.name)));
   byId('none').hidden = streams.length > 0;
+  byId('cluster').hidden = !s.cluster;
+  byId('nodes').replaceChildren(nodesTable(s.cluster ?? {}, now));
   byId('machine').hidden = !s.machine?.devices;
   byId('devices').replaceChildren(devicesTable(s.machine ?? {}));
-  byId('nodes').hidden = !s.cluster;
-  byId('cluster').replaceChildren(clusterTables(s.cluster ?? {}, now));
   byId('attempts').replaceChildren(attemptsTable(s.attempts ?? [], now));
   const up = s.startedAt ? `up ${clock((now - Date.parse(s.startedAt)) / 1000)}` : '';
   byId('node').textContent = [s.version, up, `${s.node?.cores ?? '–'} cores`, bytes(s.node?.memoryBytes)].filter(Boolean).join(' · ');
