@@ -80,6 +80,7 @@ type joined struct {
 	node     cluster.Node
 	worker   *cluster.Worker  // nil: this node does not encode
 	sources  *cluster.Sources // nil: it takes nobody in
+	ladders  *cluster.Ladders // nil: it serves no viewers
 }
 
 // join opens the port that other nodes read from; nil where there is no cluster.
@@ -102,12 +103,17 @@ func (s *server) join(ctx context.Context) (*joined, error) {
 		j.node.URL = "http://" + reachable(j.listener, c.redis.Address)
 	}
 	if s.roles.ingest {
-		j.sources = &cluster.Sources{Node: j.node, Hub: s.hub, Registry: j.registry, Streams: s.names, Priority: ladders.Priority}
+		j.sources = &cluster.Sources{Node: j.node, Hub: s.hub, Registry: j.registry, Streams: s.names, Priority: ladders.Priority, Log: s.log}
+		s.registry.MustRegister(j.sources)
 	}
 	if s.roles.transcode && s.devices != nil {
 		runner := &cluster.PoolRunner{Node: j.node, Hub: s.hub, Pool: s.pool, Puller: j.client, Keep: s.config.HLS.Grace, Log: s.log}
 		j.worker = cluster.NewWorker(j.node, j.registry, runner, s.log)
 		s.registry.MustRegister(j.worker)
+	}
+	if s.roles.origin {
+		j.ladders = &cluster.Ladders{Node: j.node, Hub: s.hub, Registry: j.registry, Puller: j.client, Streams: s.names, Log: s.log}
+		s.registry.MustRegister(j.ladders)
 	}
 	return j, nil
 }
@@ -165,9 +171,8 @@ func (s *server) serveCluster(g *errgroup.Group, up, down context.Context, measu
 			return j.worker.Run(up)
 		})
 	}
-	if s.roles.origin {
-		l := &cluster.Ladders{Node: j.node, Hub: s.hub, Registry: j.registry, Puller: j.client, Streams: s.names, Log: s.log}
-		g.Go(func() error { return l.Run(up) })
+	if j.ladders != nil {
+		g.Go(func() error { return j.ladders.Run(up) })
 	}
 }
 
@@ -219,10 +224,12 @@ func (s *server) drainNow() error {
 
 // clusterStatus is what the nodes say of themselves, and who encodes what.
 type clusterStatus struct {
-	Node    string                    `json:"node"`
-	Workers []cluster.WorkerStatus    `json:"workers"`
-	Jobs    map[string]registry.Lease `json:"jobs"`
-	Problem string                    `json:"problem,omitempty"`
+	Node    string                        `json:"node"`
+	Workers []cluster.WorkerStatus        `json:"workers"`
+	Jobs    map[string]registry.Lease     `json:"jobs"`
+	Waiting []cluster.Waiting             `json:"waiting"`         // streams of this node that nobody encodes, in the order in which they are taken
+	Lines   map[string]cluster.LineStatus `json:"lines,omitempty"` // where the ladders that this node serves come from
+	Problem string                        `json:"problem,omitempty"`
 }
 
 // clusterStatus asks the registry; nil where there is no cluster.
@@ -232,10 +239,16 @@ func (s *server) clusterStatus() any {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	out := clusterStatus{Node: s.joined.node.ID, Workers: []cluster.WorkerStatus{}}
+	out := clusterStatus{Node: s.joined.node.ID, Workers: []cluster.WorkerStatus{}, Waiting: []cluster.Waiting{}}
 	workers, err := cluster.Workers(ctx, s.joined.registry)
 	if err == nil {
 		out.Jobs, err = s.joined.registry.Leases(ctx)
+	}
+	if s.joined.sources != nil {
+		out.Waiting = s.joined.sources.Waiting()
+	}
+	if s.joined.ladders != nil {
+		out.Lines = s.joined.ladders.Lines()
 	}
 	if err != nil {
 		out.Problem = fmt.Sprint(err)

@@ -30,7 +30,7 @@ func NewRedis(c RedisConfig) *Redis {
 	logging.Disable() // what matters of it comes as errors
 	return &Redis{redis.NewClient(&redis.Options{
 		Addr: c.Address, Username: c.User, Password: c.Password, DialTimeout: withinRedis, ReadTimeout: withinRedis, WriteTimeout: withinRedis,
-		MaxRetries: -1, PoolSize: 4, DisableIdentity: true,
+		MaxRetries: -1, PoolSize: 10, DisableIdentity: true,
 	})}
 }
 

@@ -26,6 +26,7 @@ const (
 	leaseTime  = 900 * time.Millisecond
 	renewEvery = 200 * time.Millisecond
 	claimAfter = 300 * time.Millisecond
+	yieldAfter = 600 * time.Millisecond // where others give up rungs for it
 	claimPause = 300 * time.Millisecond // between two claims of a worker that is full, none for one that is empty
 	claimMost  = 2                      // jobs at a time: others take some too
 	spreadOver = 32                     // streams that nodes begin at

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagecast/stagecast/internal/hub"
+	"github.com/stagecast/stagecast/internal/media"
 	"github.com/stagecast/stagecast/internal/registry"
 	"github.com/stagecast/stagecast/internal/relay"
 )
@@ -25,18 +26,27 @@ type Ladders struct {
 	Registry registry.Registry
 	Puller   Puller
 	Streams  []string
+	Segment  time.Duration // 2 s when zero; as in transcode.Config
 	Log      *slog.Logger
 
-	mu    sync.Mutex // guards pulls
-	pulls map[string]*pull
+	mu    sync.Mutex // guards everything below
+	lines map[string]*line
+	pulls map[string]*pull // the newest of each stream
 }
 
 // pull is one ladder that is read.
 type pull struct {
 	Ladder
 	cancel context.CancelFunc
-	before *pull     // what it follows on, which is read until this one begins
-	ended  time.Time // zero while it is read
+
+	// Guarded by Ladders.
+	epoch int64 // of its newest lease
+	began bool
+	ended time.Time // zero while it is read
+
+	tracks []media.Track           // once it has begun
+	units  chan []media.AccessUnit // closed when it has ended
+	reason error                   // of that
 }
 
 // again is the wait before a ladder that could not be read is read again.
@@ -47,7 +57,12 @@ func (l *Ladders) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	l.mu.Lock()
-	l.pulls = make(map[string]*pull)
+	l.pulls, l.lines = make(map[string]*pull), make(map[string]*line)
+	for _, stream := range l.Streams {
+		n := newLine(hub.Key{Stream: stream, Stage: hub.Ladder}, l.Hub, l.Segment, l.Log)
+		l.lines[stream] = n
+		running.Go(func() { n.run(ctx) })
+	}
 	l.mu.Unlock()
 	t := time.NewTicker(tick)
 	defer t.Stop()
@@ -73,16 +88,23 @@ func (l *Ladders) follow(ctx context.Context, running *sync.WaitGroup, stream st
 	defer l.mu.Unlock()
 	before := l.pulls[stream]
 	if before != nil {
-		same := found.Epoch == before.Epoch && found.ID == before.ID && found.Node == before.Node
-		if found.Epoch < before.Epoch || same && (before.ended.IsZero() || time.Since(before.ended) < again) {
+		same := found.ID == before.ID && found.Node == before.Node
+		if found.Epoch < before.epoch || same && !before.ended.IsZero() && time.Since(before.ended) < again {
+			return
+		}
+		if same && before.ended.IsZero() { // its lease may be a newer one: the registry has forgotten, or was told that it was gone
+			before.epoch = found.Epoch
 			return
 		}
 	}
 	if found.Node == l.Node.ID {
 		return // it is in our hub already
 	}
+	if before != nil && !before.began {
+		before.cancel() // nothing has come of it: nobody waits for it any more
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &pull{Ladder: found, cancel: cancel, before: before}
+	p := &pull{Ladder: found, cancel: cancel, epoch: found.Epoch, units: make(chan []media.AccessUnit)}
 	l.pulls[stream] = p
 	running.Go(func() {
 		defer cancel()
@@ -90,35 +112,65 @@ func (l *Ladders) follow(ctx context.Context, running *sync.WaitGroup, stream st
 	})
 }
 
-// read publishes a ladder here.
+// read hands a ladder to the line of its stream until either lets go of it.
 func (l *Ladders) read(ctx context.Context, stream string, p *pull) {
 	key := hub.Key{Stream: stream, Stage: hub.Ladder}
-	err := l.Puller.Pull(ctx, p.URL, key, l.Hub, func(id int64) int64 {
-		l.Log.Info("ladder read", "stream", stream, "node", p.Node, "epoch", p.Epoch)
-		defer l.begun(p)
-		if newest := l.Hub.Newest(key); newest != nil {
-			id = max(id, newest.ID+1)
-		}
-		return id
+	own := hub.New() // nobody else sees it before its turn
+	opened, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var err error
+	var pulling sync.WaitGroup
+	pulling.Go(func() {
+		defer cancel()
+		err = l.Puller.Pull(ctx, p.URL, key, own, func(id int64) int64 { return id })
 	})
+	if pub, gone := own.Await(opened, key, nil); gone == nil {
+		l.begun(p, pub)
+		p.copy(ctx, pub, l.lines[stream].begun)
+	}
+	p.cancel()
+	pulling.Wait()
 	l.mu.Lock()
 	p.ended = time.Now()
 	current := l.pulls[stream] == p
 	l.mu.Unlock()
 	told := errors.Is(err, hub.ErrEnded) || errors.Is(err, hub.ErrOver) || errors.Is(err, hub.ErrLost) || errors.Is(err, hub.ErrReplaced)
-	if ctx.Err() != nil || told || !current || errors.Is(err, relay.ErrNone) {
+	if errors.Is(err, context.Canceled) || told || !current || errors.Is(err, relay.ErrNone) {
 		return
 	}
 	l.Log.Warn("ladder lost", "stream", stream, "node", p.Node, "epoch", p.Epoch, "err", err)
 	breakOf(ctx, l.Registry, stream, p.Node)
 }
 
-// begun ends those that a ladder follows on.
-func (l *Ladders) begun(p *pull) {
+func (l *Ladders) begun(p *pull, pub *hub.Publication) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for b := p.before; b != nil; b = b.before {
-		b.cancel()
+	p.began, p.tracks = true, pub.Tracks
+}
+
+// copy offers the ladder and hands on what comes of it.
+func (p *pull) copy(ctx context.Context, pub *hub.Publication, offer chan<- *pull) {
+	sub := pub.Subscribe()
+	defer sub.Close()
+	defer close(p.units)
+	p.reason = hub.ErrLost
+	select {
+	case offer <- p:
+	case <-ctx.Done():
+		return
 	}
-	p.before = nil
+	for {
+		units, err := sub.Next(ctx, nil)
+		if err != nil {
+			if ctx.Err() == nil {
+				p.reason = err
+			}
+			return
+		}
+		select {
+		case p.units <- units:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

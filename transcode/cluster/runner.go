@@ -32,6 +32,13 @@ func (r *PoolRunner) Room(s Source) (ok bool, load float64) {
 	return r.Pool.Room(s.Stream, s.Picture(), r.starting)
 }
 
+// Yields implements Runner.
+func (r *PoolRunner) Yields(s Source) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Pool.Yields(s.Stream, s.Picture(), s.Priority, r.starting)
+}
+
 // Encode implements Runner.
 func (r *PoolRunner) Encode(ctx context.Context, stream string, find func() (Source, bool), ready func(int64)) {
 	if s, ok := find(); ok {

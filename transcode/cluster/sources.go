@@ -1,7 +1,11 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/stagecast/stagecast/internal/hub"
@@ -9,14 +13,33 @@ import (
 	"github.com/stagecast/stagecast/internal/registry"
 )
 
-// Sources announces the sources that the hub of this node has, so that workers come for them. Run it once.
+// Sources announces the sources that the hub of this node has, so that workers come for them, and knows which of them wait. Run it once.
 type Sources struct {
 	Node     Node
 	Hub      *hub.Hub
 	Registry registry.Registry
 	Streams  []string
 	Priority func(stream string) int // nil: all alike
+	Log      *slog.Logger
+
+	mu      sync.Mutex // guards waiting
+	waiting map[string]*waiting
 }
+
+// Waiting is a stream that no node encodes.
+type Waiting struct {
+	Stream   string    `json:"stream"`
+	Priority int       `json:"priority"`
+	Since    time.Time `json:"since"`
+}
+
+type waiting struct {
+	Waiting
+	said bool // in the log
+}
+
+// waitsLong is how long nobody may encode a stream before that is worth a warning: longer than it takes when a worker dies.
+const waitsLong = 3 * time.Second
 
 // Run announces until ctx ends. It returns nil.
 func (s *Sources) Run(ctx context.Context) error {
@@ -24,6 +47,7 @@ func (s *Sources) Run(ctx context.Context) error {
 	defer t.Stop()
 	said := make(map[string]Source)
 	at := make(map[string]time.Time)
+	var looked time.Time
 	for {
 		for _, stream := range s.Streams {
 			was, known := said[stream]
@@ -38,6 +62,10 @@ func (s *Sources) Run(ctx context.Context) error {
 					delete(said, stream)
 				}
 			}
+		}
+		if time.Since(looked) >= announce {
+			s.look(ctx, said, time.Now())
+			looked = time.Now()
 		}
 		select {
 		case <-t.C:
@@ -64,6 +92,57 @@ func (s *Sources) source(stream string) (out Source, open bool) {
 		}
 	}
 	return out, true
+}
+
+// look finds the sources that nobody encodes. Where the registry does not say, what was seen before stands.
+func (s *Sources) look(ctx context.Context, said map[string]Source, now time.Time) {
+	leases, err := s.Registry.Leases(ctx)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == nil {
+		s.waiting = make(map[string]*waiting)
+	}
+	for stream, w := range s.waiting {
+		l, held := leases[stream]
+		if _, open := said[stream]; open && !held {
+			continue
+		}
+		if w.said && held {
+			s.Log.Info("stream is encoded at last", "stream", stream, "node", l.Owner, "waited", now.Sub(w.Since))
+		}
+		delete(s.waiting, stream)
+	}
+	for stream, source := range said {
+		if _, held := leases[stream]; held {
+			continue
+		}
+		w := s.waiting[stream]
+		if w == nil {
+			w = &waiting{Waiting: Waiting{Stream: stream, Priority: source.Priority, Since: now}}
+			s.waiting[stream] = w
+		}
+		if !w.said && now.Sub(w.Since) >= waitsLong {
+			s.Log.Warn("no node encodes the stream: none has room, or there is none", "stream", stream, "priority", w.Priority)
+			w.said = true
+		}
+	}
+}
+
+// Waiting are the streams of this node that nobody encodes, in the order in which they will be taken.
+func (s *Sources) Waiting() []Waiting {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Waiting, 0, len(s.waiting))
+	for _, w := range s.waiting {
+		out = append(out, w.Waiting)
+	}
+	slices.SortFunc(out, func(a, b Waiting) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Since.Compare(b.Since), cmp.Compare(a.Stream, b.Stream))
+	})
+	return out
 }
 
 // Lost breaks the lease of a node that read a source of ours and is gone, so that another takes the job at once. A node that lives has

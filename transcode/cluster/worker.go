@@ -17,6 +17,9 @@ type Runner interface {
 	// Room reports whether a source would be given at least its lowest rung here, and which part of this node is taken, 0 to 1.
 	Room(Source) (ok bool, load float64)
 
+	// Yields reports whether streams of no higher priority would give up rungs here for its last one.
+	Yields(Source) bool
+
 	// Encode encodes a stream until ctx ends, or its source has ended for good. find says where the source is now; ok is false while
 	// nobody has it. ready is called with 0 once Room counts the stream, then with the ID of each ladder that can be read here.
 	Encode(ctx context.Context, stream string, find func() (s Source, ok bool), ready func(id int64))
@@ -104,42 +107,64 @@ func (w *Worker) leave() {
 // renew keeps the leases. Where the registry cannot be reached nobody else can take a job either, or takes it with a higher epoch, which
 // readers prefer: the job goes on. Where another has the lease it ends.
 func (w *Worker) renew(ctx context.Context) {
-	for _, j := range w.due() {
-		l, ok, err := w.registry.Acquire(ctx, j.stream, w.node.ID, leaseTime)
-		w.mu.Lock()
-		switch {
-		case err != nil:
-			w.trouble(err)
-		case ok:
-			w.trouble(nil)
-			j.renewed = time.Now()
-			if l.Epoch != j.epoch {
-				j.epoch, j.told = l.Epoch, time.Time{}
+	var asked sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for _, j := range w.kept() {
+		places <- struct{}{}
+		asked.Go(func() {
+			defer func() { <-places }()
+			if w.due(j) {
+				w.prolong(ctx, j)
 			}
-		default:
-			if !j.leaving && !j.fenced {
-				j.fenced = true
-				w.fenced++
-				w.log.Warn("job taken by another node", "stream", j.stream, "node", l.Owner, "epoch", l.Epoch)
-				j.cancel()
-			}
+			w.tell(ctx, j)
+		})
+	}
+	asked.Wait()
+}
+
+// atOnce is how many jobs the registry is asked about at a time: all leases must be prolonged before the first ends, however far away it is.
+const atOnce = 8
+
+// prolong keeps the lease of a job.
+func (w *Worker) prolong(ctx context.Context, j *job) {
+	l, ok, err := w.registry.Acquire(ctx, j.stream, w.node.ID, leaseTime)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err != nil:
+		w.trouble(err)
+	case ok:
+		w.trouble(nil)
+		j.renewed = time.Now()
+		if l.Epoch != j.epoch {
+			j.epoch, j.told = l.Epoch, time.Time{}
 		}
-		w.mu.Unlock()
-		w.tell(ctx, j)
+	case !j.leaving && !j.fenced:
+		j.fenced = true
+		w.fenced++
+		w.log.Warn("job taken by another node", "stream", j.stream, "node", l.Owner, "epoch", l.Epoch)
+		j.cancel()
 	}
 }
 
-// due are the jobs whose lease is to be renewed.
-func (w *Worker) due() (out []*job) {
+// kept are the jobs whose ladders are still this node's to announce: those that leave are, until another node has them.
+func (w *Worker) kept() (out []*job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, j := range w.jobs {
-		if !j.leaving && !j.fenced && time.Since(j.renewed) >= renewEvery {
+		if !j.fenced && j.handed.IsZero() {
 			out = append(out, j)
 		}
 	}
 	slices.SortFunc(out, func(a, b *job) int { return cmp.Compare(a.stream, b.stream) })
 	return out
+}
+
+// due reports whether a job's lease is to be prolonged.
+func (w *Worker) due(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !j.leaving && time.Since(j.renewed) >= renewEvery
 }
 
 // trouble logs when the registry ceases to answer, and when it does again.
@@ -154,11 +179,11 @@ func (w *Worker) trouble(err error) { // w.mu is held
 	}
 }
 
-// tell announces a ladder that can be read.
+// tell announces a ladder that can be read, unless another node has the job.
 func (w *Worker) tell(ctx context.Context, j *job) {
 	w.mu.Lock()
 	l := Ladder{Node: w.node.ID, URL: w.node.URL, Epoch: j.epoch, ID: j.ladder}
-	due := j.ladder != 0 && time.Since(j.told) >= announce
+	due := j.ladder != 0 && !j.fenced && j.handed.IsZero() && time.Since(j.told) >= announce
 	w.mu.Unlock()
 	if due && w.registry.Announce(ctx, kindLadder, j.stream, encode(l), announced) == nil {
 		w.mu.Lock()
@@ -184,7 +209,7 @@ func (w *Worker) look(ctx context.Context, running *sync.WaitGroup) {
 		return
 	}
 	for _, stream := range w.claims(sources, leases) {
-		if s, _ := w.source(stream); !w.room(s) {
+		if s, _ := w.source(stream); !w.takes(s, yieldAfter) {
 			continue // what was taken just now has filled this node
 		}
 		if l, ok, err := w.registry.Acquire(ctx, stream, w.node.ID, leaseTime); err == nil && ok {
@@ -219,7 +244,7 @@ func (w *Worker) claims(announcements map[string]string, leases map[string]regis
 		if w.free[stream].IsZero() {
 			w.free[stream] = now
 		}
-		if now.Sub(w.free[stream]) >= claimAfter && !w.draining && w.room(s) {
+		if waited := now.Sub(w.free[stream]); waited >= claimAfter && !w.draining && w.takes(s, waited) {
 			out = append(out, stream)
 		}
 	}
@@ -248,9 +273,11 @@ func (w *Worker) spread(streams []string) {
 	copy(streams, slices.Concat(streams[from:n], streams[:from]))
 }
 
-func (w *Worker) room(s Source) bool {
+// takes reports whether this node would take a source that has waited for that long: at once where there is room, and where others have to
+// give up rungs for it only when no other node has any.
+func (w *Worker) takes(s Source, waited time.Duration) bool {
 	ok, _ := w.runner.Room(s)
-	return ok
+	return ok || waited >= yieldAfter && w.runner.Yields(s)
 }
 
 // start runs a job.
@@ -334,7 +361,7 @@ func (w *Worker) epoch(j *job) int64 {
 }
 
 // handTime is for which a job goes on after another node has taken it: that one has to begin before its readers change over.
-const handTime = 3 * time.Second
+const handTime = 6 * time.Second
 
 // hand ends the jobs that are leaving once another node has had them for long enough.
 func (w *Worker) hand(leases map[string]registry.Lease) {

@@ -22,6 +22,7 @@ var discard = slog.New(slog.DiscardHandler)
 type link struct {
 	registry.Registry
 	cut    atomic.Bool
+	far    atomic.Int64                  // what each answer takes, in nanoseconds
 	frozen atomic.Pointer[chan struct{}] // closed: go on
 }
 
@@ -31,6 +32,7 @@ func (l *link) pass() error {
 	if f := l.frozen.Load(); f != nil {
 		<-*f
 	}
+	time.Sleep(time.Duration(l.far.Load()))
 	if l.cut.Load() {
 		return errCut
 	}
@@ -96,6 +98,9 @@ func (a *actor) Room(Source) (bool, float64) {
 	defer a.mu.Unlock()
 	return len(a.playing) < a.places, float64(len(a.playing)) / float64(a.places)
 }
+
+// Yields implements Runner.
+func (a *actor) Yields(Source) bool { return false }
 
 // Encode implements Runner. It has its place from the moment that the job is taken.
 func (a *actor) Encode(ctx context.Context, stream string, _ func() (Source, bool), ready func(int64)) {
@@ -276,6 +281,12 @@ func TestTwoHundredJobsOnTwentyWorkers(t *testing.T) {
 		for _, a := range th.actors[3:5] {
 			require.Positive(t, a.Status().Fenced, "and are told")
 		}
+		all, err := th.registry.List(t.Context(), kindLadder)
+		require.NoError(t, err)
+		for stream, text := range all {
+			l, _ := decode[Ladder](text)
+			require.Equal(t, th.read[stream], l, "what they still had to say is soon forgotten")
+		}
 		require.Zero(t, th.until(0))
 		for stream, l := range before {
 			require.GreaterOrEqual(t, th.read[stream].Epoch, l.Epoch)
@@ -283,6 +294,44 @@ func TestTwoHundredJobsOnTwentyWorkers(t *testing.T) {
 		th.enter("newcomer", 14)
 		th.step(5 * time.Second)
 		require.Empty(t, th.uncovered(), "nothing is moved without need")
+	})
+}
+
+// Leases are kept though every answer takes a while.
+func TestARegistryThatIsFarAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := newTheatre(t, 2, 40, 40)
+		defer th.end()
+		th.until(6 * time.Second)
+		for _, a := range th.actors {
+			a.link.far.Store(int64(40 * time.Millisecond))
+		}
+		before := th.players()
+		th.step(time.Minute)
+		for _, a := range th.actors {
+			require.Zero(t, a.Status().Fenced)
+		}
+		require.Equal(t, before, th.players())
+		require.Empty(t, th.uncovered())
+	})
+}
+
+// A ladder that nobody takes is announced for as long as it is there, so that readers that come find it.
+func TestALadderThatLeavesIsAnnouncedUntilAnotherHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := newTheatre(t, 2, 3, 6)
+		defer th.end()
+		th.until(4 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.Error(t, th.actors[0].Drain(ctx))
+		all, err := th.registry.List(t.Context(), kindLadder)
+		require.NoError(t, err)
+		require.Len(t, all, 6)
+		a := th.enter("newcomer", 3)
+		th.step(8 * time.Second)
+		require.Equal(t, 3, a.count(), "it takes them over")
+		require.Zero(t, th.actors[0].count())
 	})
 }
 

@@ -62,6 +62,8 @@ function busy(): unknown {
         { node: 'worker-2', url: 'http://10.0.0.3:7000', jobs: 0, load: 0, draining: true },
       ],
       jobs: { live: { Owner: 'worker-1', Epoch: 1795598948555 } },
+      waiting: [{ stream: 'other', since: ago(12) }],
+      lines: { live: { node: 'worker-1', epoch: 1795598948555, since: ago(200), move: 'handed over' } },
     },
     streams: [
       {
@@ -145,6 +147,8 @@ test('shows what the node says, and hides the key until it is asked for', async 
   await page.getByText('No: no encoder on this chip').first().waitFor();
   await page.getByText('Yes, 214 Mpx/s with veryfast').first().waitFor();
   await page.getByText('gives its streams away').first().waitFor();
+  await page.getByText('live since 3 min ago (handed over)').waitFor();
+  await page.getByText(/Encoded by nobody, as no node has room: other for 0:1\d/).waitFor();
   await page.locator('summary').first().click();
   const field = page.getByLabel('Stream key').first();
   await expect.poll(() => field.getAttribute('type')).toBe('password');

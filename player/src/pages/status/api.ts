@@ -17,6 +17,10 @@ export interface Cluster {
   node?: string;
   workers?: { node: string; url?: string; jobs?: number; load?: number; draining?: boolean; waiting?: number; problem?: string }[];
   jobs?: Record<string, { Owner: string; Epoch: number }> | null;
+  /** Streams of this node that nobody encodes. */
+  waiting?: { stream: string; priority?: number; since: string }[] | null;
+  /** Where the ladders that this node serves come from. */
+  lines?: Record<string, { node?: string; since: string; move?: string }>;
   problem?: string;
 }
 

@@ -81,7 +81,7 @@ function show(s: Status): void {
   dropCardsBut(new Set(streams.map((stream) => stream.name)));
   byId('none').hidden = streams.length > 0;
   byId('cluster').hidden = !s.cluster;
-  byId('nodes').replaceChildren(nodesTable(s.cluster ?? {}));
+  byId('nodes').replaceChildren(nodesTable(s.cluster ?? {}, now));
   byId('machine').hidden = !s.machine?.devices;
   byId('devices').replaceChildren(devicesTable(s.machine ?? {}));
   byId('attempts').replaceChildren(attemptsTable(s.attempts ?? [], now));
