@@ -3,12 +3,16 @@
 package e2e_test
 
 import (
+	"bytes"
+	"image/jpeg"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/stagecast/stagecast/ingest"
 )
@@ -24,6 +28,7 @@ func TestBrowser(t *testing.T) {
 	b.awaitPlaying(t, watch)
 	b.awaitPlaying(t, embed)
 	await(t, "the viewers are counted", func() bool { return s.operator().Streams[0].Viewers > 0 })
+	s.preview(t, "live")
 
 	e.kill()
 	await(t, "the page says that the encoder is away", func() bool { return b.last("report", watch).State != "live" })
@@ -59,6 +64,26 @@ func TestBrowserSeesNoSwitch(t *testing.T) {
 	b.stop(t)
 	assert.Empty(t, b.complaints())
 	s.stop()
+}
+
+// preview looks for the poster and the storyboard of a stream that plays.
+func (s *server) preview(t *testing.T, stream string) {
+	t.Helper()
+	code, poster, err := fetch(t.Context(), s.url("/"+stream+"/poster.jpg"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, code, "%s", poster)
+	_, err = jpeg.Decode(bytes.NewReader(poster))
+	require.NoError(t, err)
+	code, text, err := fetch(t.Context(), s.url("/"+stream+"/storyboard.vtt"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, code)
+	m := regexp.MustCompile(`storyboard/[^#]+`).FindString(string(text))
+	require.NotEmpty(t, m, "%s", text)
+	code, sheet, err := fetch(t.Context(), s.url("/"+stream+"/"+m))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, code, "%s", sheet)
+	_, err = jpeg.Decode(bytes.NewReader(sheet))
+	require.NoError(t, err)
 }
 
 // TestBrowserWaits opens the page before there is anything to see.

@@ -33,6 +33,7 @@ import (
 	"github.com/stagecast/stagecast/internal/telemetry"
 	"github.com/stagecast/stagecast/internal/web"
 	"github.com/stagecast/stagecast/origin"
+	"github.com/stagecast/stagecast/origin/preview"
 	"github.com/stagecast/stagecast/origin/store"
 	"github.com/stagecast/stagecast/packager"
 	"github.com/stagecast/stagecast/player"
@@ -463,7 +464,14 @@ func (s *server) viewers() http.Handler {
 	r.Get("/embed/{stream}", s.page(player.Embed()))
 	r.Get("/{stream}", s.page(player.Watch()))
 	r.Head("/{stream}", s.page(player.Watch()))
-	r.Handle("/{stream}/*", s.origin)
+	previews := preview.New(s.origin)
+	r.HandleFunc("/{stream}/*", func(w http.ResponseWriter, req *http.Request) {
+		if preview.Serves(req.URL.Path) {
+			previews.ServeHTTP(w, req)
+			return
+		}
+		s.origin.ServeHTTP(w, req)
+	})
 	return r
 }
 

@@ -16,7 +16,7 @@ const module = "github.com/stagecast/stagecast/"
 // arrows is the map: each package of ours, and which others of ours its code may import. Arrows point up the stream and
 // down to the language. A new arrow is a line here and a sentence in the commit.
 var arrows = map[string]string{
-	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode transcode/device transcode/cluster packager origin origin/store player internal/auth internal/certificate internal/certificate/acme internal/control internal/ffmpeg internal/hub " +
+	"cmd/stagecast": "ingest ingest/hls ingest/pull ingest/rtmp ingest/rtsp ingest/slate ingest/srt ingest/udp ingest/whip transcode transcode/device transcode/cluster packager origin origin/preview origin/store player internal/auth internal/certificate internal/certificate/acme internal/control internal/ffmpeg internal/hub " +
 		"internal/registry internal/relay internal/rtmppush internal/telemetry internal/web",
 
 	"ingest":               "internal/bpm internal/cmaf internal/hub internal/media internal/nal",
@@ -38,6 +38,7 @@ var arrows = map[string]string{
 	"origin":               "origin/store packager internal/hls internal/media",
 	"player":               "",
 
+	"origin/preview":         "internal/ffmpeg internal/hls",
 	"origin/store":           "",
 	"origin/store/storetest": "origin/store",
 

@@ -67,6 +67,7 @@ document.querySelector('.brand .mark')!.outerHTML = mark;
 byId('title').textContent = name;
 document.title = `${name} – Stagecast`;
 player.setAttribute('stream', name);
+player.setAttribute('poster', `/${name}/poster.jpg`);
 player.addEventListener('stagecast-status', (e) => showStatus((e as CustomEvent<StreamStatus>).detail));
 player.addEventListener('stagecast-state', (e) => showState((e as CustomEvent<View>).detail));
 byId('stage').append(player);
