@@ -259,8 +259,9 @@ func TestKilled(t *testing.T) {
 				assert.Greater(t, w.seen, 10)
 				t.Logf("%s: %d looks at %d objects", w.playlist, w.seen, len(w.sums))
 			}
-			// Nothing is listed while there is no server; and what was asked for too early is not any more when it is back.
-			late := []string{"L17", "L18", "L41", "L109", "L46", "L47", oneRung}
+			// Nothing is listed while there is no server; what was asked for too early is not any more when it is back; and of two that
+			// ask for the same, one may be answered before and one after.
+			late := []string{"L17", "L18", "L41", "L109", "L46", "L47", "L51", oneRung}
 			for _, f := range report.Findings() {
 				if !slices.Contains(late, f.Rule) {
 					assert.Fail(t, "a rule is broken", "%s", f)
