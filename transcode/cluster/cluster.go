@@ -47,6 +47,9 @@ type Source struct {
 	Rate     media.Rational `json:"rate"`
 }
 
+// follows reports that a source is of another node and began later.
+func (s Source) follows(before Source) bool { return s.Node != before.Node && s.ID > before.ID }
+
 // Picture of the source; nil where it is sound alone.
 func (s Source) Picture() *media.Track {
 	if s.Width == 0 {

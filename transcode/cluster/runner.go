@@ -94,7 +94,7 @@ func (r *PoolRunner) feed(ctx context.Context, stream string, find func() (Sourc
 			return false
 		case ok:
 			seen = time.Now()
-			if r.read(ctx, stream, s) {
+			if r.read(ctx, stream, s, find) {
 				return true
 			}
 		}
@@ -106,8 +106,24 @@ func (r *PoolRunner) feed(ctx context.Context, stream string, find func() (Sourc
 	return false
 }
 
-// read has one source in our hub until it ends, and returns whether it has ended for good.
-func (r *PoolRunner) read(ctx context.Context, stream string, s Source) bool {
+// read has one source in our hub until it ends or another node has a newer one, and returns whether it has ended for good.
+func (r *PoolRunner) read(ctx context.Context, stream string, s Source, find func() (Source, bool)) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watching.Go(func() {
+		for ctx.Err() == nil {
+			if other, ok := find(); ok && other.follows(s) {
+				r.Log.Info("source has moved", "stream", stream, "from", s.Node, "to", other.Node)
+				cancel()
+			}
+			select {
+			case <-time.After(tick):
+			case <-ctx.Done():
+			}
+		}
+	})
 	key := hub.Key{Stream: stream, Stage: hub.Source}
 	if s.Node == r.Node.ID {
 		return over(r.await(ctx, key))

@@ -13,7 +13,8 @@ import (
 	"github.com/stagecast/stagecast/internal/registry"
 )
 
-// Sources announces the sources that the hub of this node has, so that workers come for them, and knows which of them wait. Run it once.
+// Sources announces the sources that the hub of this node has, so that workers come for them, and knows which of them wait. Of two nodes that
+// have a stream, as when its encoder has come back to another one, the one that had it last announces it. Run it once.
 type Sources struct {
 	Node     Node
 	Hub      *hub.Hub
@@ -54,9 +55,10 @@ func (s *Sources) Run(ctx context.Context) error {
 			now, open := s.source(stream)
 			switch {
 			case open && (was != now || time.Since(at[stream]) >= announce):
-				if s.Registry.Announce(ctx, kindSource, stream, encode(now), announced) == nil {
-					said[stream], at[stream] = now, time.Now()
+				if s.newest(ctx, now) && s.Registry.Announce(ctx, kindSource, stream, encode(now), announced) == nil {
+					said[stream] = now
 				}
+				at[stream] = time.Now()
 			case !open && known:
 				if s.Registry.Withdraw(ctx, kindSource, stream, encode(was)) == nil {
 					delete(said, stream)
@@ -92,6 +94,16 @@ func (s *Sources) source(stream string) (out Source, open bool) {
 		}
 	}
 	return out, true
+}
+
+// newest reports that no other node has announced the stream with a publication that began later.
+func (s *Sources) newest(ctx context.Context, ours Source) bool {
+	all, err := s.Registry.List(ctx, kindSource)
+	if err != nil {
+		return false
+	}
+	other, ok := decode[Source](all[ours.Stream])
+	return !ok || !other.follows(ours)
 }
 
 // look finds the sources that nobody encodes. Where the registry does not say, what was seen before stands.
