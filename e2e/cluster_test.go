@@ -152,7 +152,7 @@ func TestWorkersThatAreLost(t *testing.T) {
 	assert.LessOrEqual(t, viewer.gaps(before), 1, "segments that viewers miss")
 	require.NoError(t, syscall.Kill(frozen.pid(), syscall.SIGCONT))
 	await(t, "it has seen that the job is another's", func() bool {
-		return len(frozen.log.lines("job taken by another node")) > 0 && len(children(t, frozen.pid())) == 0
+		return len(frozen.log.lines("job taken by another node")) > 0 && len(encoding(t, frozen.pid())) == 0
 	})
 
 	before = viewer.media()

@@ -95,7 +95,7 @@ func (s *server) heights(stream string) (out []int) {
 }
 
 // ffmpegs is how many encoders the server runs.
-func (s *server) ffmpegs() int { return len(children(s.t, s.pid())) }
+func (s *server) ffmpegs() int { return len(encoding(s.t, s.pid())) }
 
 // TestMultitrackConforms has a broadcaster that encodes its own ladder: the server encodes nothing, and every size is a
 // rendition that keeps all rules.

@@ -194,11 +194,11 @@ func TestTranscoderKilled(t *testing.T) {
 	s.publish(liveKey, programme{})
 	viewer := follow(t, s.awaitLive("live"))
 	viewer.awaitMedia(t, 2)
-	victims := children(t, s.pid())
+	victims := encoding(t, s.pid())
 	require.Len(t, victims, 1, "the ladder is one process")
 	require.NoError(t, syscall.Kill(victims[0], syscall.SIGKILL))
 	await(t, "a new process runs", func() bool {
-		c := children(t, s.pid())
+		c := encoding(t, s.pid())
 		return len(c) == 1 && c[0] != victims[0]
 	})
 	viewer.awaitMedia(t, 3)

@@ -44,3 +44,14 @@ func children(t *testing.T, parent int) (pids []int) {
 	}
 	return pids
 }
+
+// encoding are the children that encode a stream: those that only try what this machine can do take no input.
+func encoding(t *testing.T, parent int) (pids []int) {
+	t.Helper()
+	for _, pid := range children(t, parent) {
+		if line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err == nil && strings.Contains(string(line), "pipe:0") {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
