@@ -13,7 +13,7 @@ import (
 )
 
 // boaster is a machine with a graphics chip that encoded when it was tried, and does not any more.
-type boaster struct{ device.Local }
+type boaster struct{ *device.Local }
 
 func (b boaster) Look(ctx context.Context) device.Facts {
 	f := b.Local.Look(ctx)
@@ -28,7 +28,7 @@ func (boaster) Encode(context.Context, []string, ...string) (ffmpeg.Spent, error
 // A device that fails three times in a row is left alone: the stream goes on with another, and it is said why.
 func TestAStreamLeavesADeviceThatFails(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), hangs)
-	devices := device.NewWatch(boaster{}, t.TempDir(), discard)
+	devices := device.NewWatch(boaster{&device.Local{}}, t.TempDir(), discard)
 	watched := make(chan error)
 	go func() { watched <- devices.Run(ctx) }()
 	require.NotNil(t, devices.Await(ctx))

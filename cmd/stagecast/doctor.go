@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stagecast/stagecast/internal/ffmpeg"
+	"github.com/stagecast/stagecast/internal/registry"
 	"github.com/stagecast/stagecast/transcode/device"
 )
 
@@ -27,9 +28,15 @@ func doctor(ctx context.Context, c *Config, out io.Writer) error {
 	if err == nil {
 		d.note("children of ffmpeg have no network", ffmpeg.Isolated(), "this system gives them none of their own: a whitelist of protocols stands alone between ffmpeg and the network")
 	}
+	if meets, err := parseCluster(c.Cluster); err == nil && meets.address != "" {
+		r := registry.NewRedis(meets.redis)
+		_, err := r.Leases(ctx)
+		d.check("the cluster's Redis at "+meets.redis.Address, err, "is it running, and reachable from here? It must be Redis 6 or newer")
+		r.Close()
+	}
 	fmt.Fprintln(out, "\nEncoding a few pictures on every device, which takes some seconds …")
 	var table *device.Table
-	m := device.Local{}
+	m := &device.Local{}
 	for t := range device.Probe(ctx, m, m.Look(ctx), time.Now()) {
 		table = t
 	}

@@ -145,7 +145,7 @@ func newServer(c *Config, logs io.Writer) (*server, error) {
 		}
 	}
 	if c.Ladder != "off" && s.roles.transcode {
-		s.devices = device.NewWatch(device.Local{}, c.Data, log)
+		s.devices = device.NewWatch(&device.Local{}, c.Data, log)
 	}
 	s.pool = transcode.NewPool(transcode.Config{Keep: c.HLS.Grace, Devices: allowed, Ladders: ladders}, s.hub, s.devices, log)
 	for _, name := range s.names {

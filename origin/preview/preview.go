@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,6 +79,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.Set("Content-Type", kind)
 		h.Set("Cache-Control", age)
+		h.Set("Content-Length", strconv.Itoa(len(body)))
 		if r.Method == http.MethodGet {
 			_, _ = w.Write(body)
 		}

@@ -164,7 +164,7 @@ func TestAnswersOfNVIDIA(t *testing.T) {
 }
 
 func TestThisMachineEncodes(t *testing.T) {
-	table := probe(t, device.Local{})
+	table := probe(t, &device.Local{})
 	require.Contains(t, table.FFmpeg, "ffmpeg version")
 	cpu := table.Device("cpu")
 	require.NotNil(t, cpu)
@@ -179,7 +179,7 @@ func TestThisMachineEncodes(t *testing.T) {
 
 func TestWithoutFFmpegTheTableSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", "")
-	trial := probe(t, device.Local{}).Device("cpu").Trial(media.H264)
+	trial := probe(t, &device.Local{}).Device("cpu").Trial(media.H264)
 	require.False(t, trial.Works)
 	require.Equal(t, ffmpeg.NoEncoder, trial.Reason)
 	require.Contains(t, trial.Detail, "apt-get install ffmpeg")

@@ -36,17 +36,20 @@ type Node struct {
 	Shut   string // why it cannot be opened
 }
 
-// Local is the machine that we run on.
-type Local struct{}
+// Local is the machine that we run on. The zero value is ready. It is for one user at a time.
+type Local struct {
+	asked   string // the program whose version is known, and when it was written
+	version string
+}
 
 // Encode implements Machine.
-func (Local) Encode(ctx context.Context, args []string, pass ...string) (ffmpeg.Spent, error) {
+func (*Local) Encode(ctx context.Context, args []string, pass ...string) (ffmpeg.Spent, error) {
 	return ffmpeg.Try(ctx, args, pass...)
 }
 
 // Look implements Machine.
-func (Local) Look(ctx context.Context) Facts {
-	return Facts{Processor: processor(), Cores: runtime.GOMAXPROCS(0), FFmpeg: version(ctx), NVIDIA: smi(ctx), Nodes: nodes("/dev/dri", "/sys/class/drm")}
+func (l *Local) Look(ctx context.Context) Facts {
+	return Facts{Processor: processor(), Cores: runtime.GOMAXPROCS(0), FFmpeg: l.ffmpeg(ctx), NVIDIA: smi(ctx), Nodes: nodes("/dev/dri", "/sys/class/drm")}
 }
 
 func processor() string {
@@ -59,16 +62,23 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-func version(ctx context.Context) string {
+// ffmpeg is the first line of its version, asked for again when the program is another one.
+func (l *Local) ffmpeg(ctx context.Context) string {
 	path, err := ffmpeg.Find()
 	if err != nil {
 		return ""
 	}
+	at := path
+	if info, err := os.Stat(path); err == nil {
+		at += info.ModTime().String()
+	}
+	if at == l.asked && l.version != "" {
+		return l.version
+	}
 	out, _ := exec.CommandContext(ctx, path, "-version").Output()
 	first, _, _ := strings.Cut(string(out), "\n")
-	if name, _, ok := strings.Cut(first, " Copyright"); ok {
-		return name
-	}
+	first, _, _ = strings.Cut(first, " Copyright")
+	l.asked, l.version = at, first
 	return first
 }
 
