@@ -1,7 +1,7 @@
-import Hls, { type ErrorData } from 'hls.js';
+import Hls, { type ErrorData, type LevelDetails } from 'hls.js';
 import { Backoff } from './backoff';
 import { initialEstimate, rememberEstimate } from './estimate';
-import { aheadOf, jumpTarget } from './holes';
+import { aheadOf, jumpTarget, rescue } from './holes';
 import { LatencyController } from './latency';
 import { hlsOptions } from './options';
 import { Playhead } from './playhead';
@@ -47,6 +47,7 @@ export class Engine {
   private timer: ReturnType<typeof setInterval> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private recoveredAt = -Infinity;
+  private rescuedAt = -Infinity;
   private starts = 0;
 
   constructor(
@@ -267,7 +268,7 @@ export class Engine {
 
   private leaveHole(now: number): void {
     const details = this.hls?.latestLevelDetails;
-    if (!details || this.playhead.motion === 'paused') {
+    if (!details || this.playhead.motion === 'paused' || this.rescued(now, details)) {
       return;
     }
     const target = jumpTarget({
@@ -282,6 +283,26 @@ export class Engine {
       this.counts.jumps++;
       this.seek(target);
     }
+  }
+
+  private rescued(now: number, details: LevelDetails): boolean {
+    const what = rescue({
+      stalledFor: this.playhead.stalledFor(now),
+      rescuedAgo: now - this.rescuedAt,
+      following: this.following && details.live,
+      beyond: (listedMedia(details).at(-1)?.end ?? 0) - this.video.currentTime,
+    });
+    if (what === undefined) {
+      return false;
+    }
+    this.rescuedAt = now;
+    if (what === 'rebuild') {
+      this.rebuild();
+    } else {
+      this.counts.resyncs++;
+      this.goLive();
+    }
+    return true;
   }
 
   private onProgress(hls: Hls): void {

@@ -66,6 +66,33 @@ export function jumpTarget(f: HoleFacts): number | undefined {
   return undefined;
 }
 
+export interface StuckFacts {
+  /** Milliseconds for which the playhead has wanted to move and could not. */
+  stalledFor: number;
+  /** Milliseconds since the last rescue. */
+  rescuedAgo: number;
+  /** The viewer wants the live edge. */
+  following: boolean;
+  /** What is listed with media ends so far beyond the playhead, s. */
+  beyond: number;
+}
+
+const stuckMs = 8000; // no network that is worth waiting for needs as long for a first part
+
+/**
+ * What to do for a viewer of the live edge whose playback stands though media go on, whatever the reason: first a seek to the live edge,
+ * and if that does not help, a new start.
+ */
+export function rescue(f: StuckFacts): 'seek' | 'rebuild' | undefined {
+  if (!f.following || f.stalledFor < stuckMs || f.rescuedAgo < stuckMs) {
+    return undefined;
+  }
+  if (f.beyond < lostMs / 1000) {
+    return undefined; // nothing has come that it could play
+  }
+  return f.stalledFor < 2 * stuckMs ? 'seek' : 'rebuild';
+}
+
 /** Seconds of media from `time` on without a hole. */
 export function aheadOf(spans: Span[], time: number): number {
   const here = spans.find((s) => s.start - inset <= time && s.end > time);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { aheadOf, type HoleFacts, join, jumpTarget } from '../../src/core/holes';
+import { aheadOf, type HoleFacts, join, jumpTarget, rescue } from '../../src/core/holes';
 
 const facts = (f: Partial<HoleFacts>): HoleFacts => ({
   time: 20,
@@ -76,4 +76,14 @@ test('join closes what touches and keeps what does not', () => {
 test('aheadOf is zero in a hole', () => {
   expect(aheadOf([{ start: 0, end: 4 }], 1)).toBe(3);
   expect(aheadOf([{ start: 0, end: 4 }], 5)).toBe(0);
+});
+
+test('rescue seeks to the live edge first, then starts anew, and lets be what has nothing to play', () => {
+  const stuck = { stalledFor: 9000, rescuedAgo: Infinity, following: true, beyond: 20 };
+  expect(rescue(stuck)).toBe('seek');
+  expect(rescue({ ...stuck, stalledFor: 7000 })).toBeUndefined();
+  expect(rescue({ ...stuck, rescuedAgo: 3000 })).toBeUndefined();
+  expect(rescue({ ...stuck, stalledFor: 18000, rescuedAgo: 9000 })).toBe('rebuild');
+  expect(rescue({ ...stuck, beyond: 2 })).toBeUndefined();
+  expect(rescue({ ...stuck, following: false })).toBeUndefined();
 });
