@@ -2,6 +2,7 @@ package packager
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/stagecast/stagecast/internal/cmaf"
 	"github.com/stagecast/stagecast/internal/hls"
@@ -66,7 +67,7 @@ func sound(picture *rendition, sounds []*rendition) *rendition {
 
 func variant(r, sound *rendition) hls.Variant {
 	v := hls.Variant{
-		URI: r.uri(), Codecs: []string{cmaf.CodecString(&r.track)},
+		URI: r.uri(), Codecs: r.codecs(),
 		Width: r.track.Width, Height: r.track.Height, FrameRate: r.frameRate(),
 	}
 	v.Bandwidth, v.AverageBandwidth = r.rates()
@@ -74,10 +75,23 @@ func variant(r, sound *rendition) hls.Variant {
 		peak, average := sound.rates()
 		v.Bandwidth += peak
 		v.AverageBandwidth += average
-		v.Codecs = append(v.Codecs, cmaf.CodecString(&sound.track))
+		v.Codecs = append(v.Codecs, sound.codecs()...)
 		v.Audio = sound.track.Rendition
 	}
 	return v
+}
+
+// codecs are those of the track, and of what is still listed from before it.
+//
+// RFC 8216bis, EXT-X-STREAM-INF: CODECS lists every format that is present in one or more of the renditions of the variant.
+func (r *rendition) codecs() []string {
+	all := []string{cmaf.CodecString(&r.track)}
+	for _, l := range r.listed {
+		if l.codec != "" && !slices.Contains(all, l.codec) {
+			all = append(all, l.codec)
+		}
+	}
+	return all
 }
 
 func (r *rendition) uri() string { return r.track.Rendition + "/index.m3u8" }

@@ -66,6 +66,7 @@ type listing struct {
 	at      int64 // its start in ticks of media.VideoClockRate
 	disc    int64 // its Discontinuity Sequence Number
 	bits    int64
+	codec   string // of its media, as CODECS has it; empty for a gap
 }
 
 func newRendition(c Config, token string) *rendition {
@@ -193,7 +194,7 @@ func (r *rendition) closeSegment() *Object {
 		r.measuredRate = float64(r.units*r.track.ClockRate) / float64(r.ticks)
 	}
 	r.units, r.lastTicks = 0, r.ticks
-	r.list(&listing{segment: s, at: r.headAt, disc: r.discs, bits: bits})
+	r.list(&listing{segment: s, at: r.headAt, disc: r.discs, bits: bits, codec: cmaf.CodecString(&r.track)})
 	r.next()
 	return object
 }

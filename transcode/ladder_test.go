@@ -136,4 +136,7 @@ func TestPlanKeepsTheRungsBefore(t *testing.T) {
 	require.Equal(t, "720p 640x360 2000k, 480p 640x360 1000k, 360p 640x360 700k, 240p 426x240 500k", rungs(p))
 	p = whole(larger).keeping(before, larger)
 	require.Equal(t, "1080p 1920x1080 4000k, 720p 1280x720 2000k, 480p 854x480 1000k, 240p 426x240 500k", rungs(p))
+	odd := []Rung{{Name: "240p", Width: 424, Height: 240, Bitrate: 500_000, Codec: media.H264}}
+	p = whole(smaller).keeping(odd, smaller)
+	require.Equal(t, "360p 640x360 700k, 240p 424x240 500k", rungs(p), "a size that differs by rounding is kept")
 }

@@ -151,16 +151,26 @@ func (p Plan) lighter(why error) (_ Plan, ok bool) {
 	return p, false
 }
 
+// as takes the size of the rung of that name before, where only rounding has made them differ: its playlist says one size.
+func (r *Rung) as(before Rung, source *media.Track) {
+	near := func(a, b int) bool { return a-b <= 2 && b-a <= 2 }
+	if near(r.Width, before.Width) && near(r.Height, before.Height) && before.Width <= source.Width && before.Height <= source.Height {
+		r.Width, r.Height = before.Width, before.Height
+	}
+}
+
 // keeping adds the rungs of the plan before that this one has not, so that their playlists go on: at the source's own size where
 // that is smaller, as nothing is scaled up.
 func (p Plan) keeping(before []Rung, source *media.Track) Plan {
-	has := make(map[string]bool)
-	for _, r := range p.Rungs {
-		has[r.Name] = true
-	}
+	has := make(map[string]int)
 	p.Rungs = slices.Clone(p.Rungs)
+	for i, r := range p.Rungs {
+		has[r.Name] = i
+	}
 	for _, r := range before {
-		if !has[r.Name] {
+		if i, ok := has[r.Name]; ok {
+			p.Rungs[i].as(r, source)
+		} else {
 			kept := rung(source, min(r.Width, r.Height), r.Bitrate)
 			kept.Name, kept.Codec = r.Name, r.Codec
 			p.Rungs = append(p.Rungs, kept)
